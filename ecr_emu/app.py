@@ -1,0 +1,119 @@
+"""The only place where the parts meet: `build` makes an emulator, `Application` is its WSGI function."""
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ecr_emu.blobs.filesystem import FileBlobs
+from ecr_emu.context import Clock, Emulator
+from ecr_emu.control.wire import Control
+from ecr_emu.core import layer_urls
+from ecr_emu.core.keys import load_keys
+from ecr_emu.domain.registries import HostNames, Registry
+from ecr_emu.registry import wire as registry_wire
+from ecr_emu.settings import Settings
+from ecr_emu.store.database import Database, NewerSchema
+from ecr_emu.wsgi import Environ, StartResponse
+
+DATABASE_FILE = "metadata.db"
+
+
+class CannotStart(RuntimeError):
+    """Why the emulator cannot start, in one line that says what to do."""
+
+
+class Application:
+    """One emulator behind one WSGI function."""
+
+    def __init__(self, emulator: Emulator, lock: int) -> None:
+        self.emulator = emulator
+        self.control = Control(emulator)
+        self._lock = lock
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Hand a request to its plane: /v2/ is the registry, /_emu/ the pages, the rest the JSON API."""
+        path = environ["PATH_INFO"]
+        if path.startswith("/v2/") or path == "/v2":
+            return registry_wire.handle(self.emulator, environ, start_response)
+        if path.startswith(layer_urls.PREFIX):
+            return registry_wire.handle_layer_url(self.emulator, environ, start_response)
+        if path.startswith("/_emu/"):
+            pages: Iterable[bytes] = self._pages(environ, start_response)
+            return pages
+        return self.control.handle(environ, start_response)
+
+    @cached_property
+    def _pages(self) -> Any:
+        # Flask takes longer to import than everything else together; most runs never ask for a page.
+        from ecr_emu.console.pages import create
+
+        return create(self.emulator, self.control)
+
+    def close(self) -> None:
+        """Let go of the data folder."""
+        self.emulator.store.close()
+        os.close(self._lock)
+
+
+def build(settings: Settings, clock: Clock = time.time) -> Application:
+    """An emulator on the data folder of the settings. Raises CannotStart."""
+    folder = settings.data_dir
+    lock = _claim(folder)
+    durable = not settings.ephemeral
+    try:
+        emulator = Emulator(
+            settings=settings,
+            store=open_database(folder, durable=durable),
+            blobs=FileBlobs(folder, durable=durable),
+            hosts=HostNames(
+                Registry(settings.account, settings.region), settings.registry_host, settings.port
+            ),
+            keys=load_keys(folder),
+            clock=clock,
+        )
+        return Application(emulator, lock)
+    except BaseException:
+        os.close(lock)
+        raise
+
+
+def open_database(folder: Path, *, durable: bool = True) -> Database:
+    """The metadata database of a data folder. Raises CannotStart when a newer version wrote it."""
+    import sqlite3
+
+    try:
+        return Database(folder / DATABASE_FILE, durable=durable)
+    except NewerSchema:
+        raise CannotStart(
+            f"a newer version of ecr-emu wrote {folder}; use that version, or another --data-dir"
+        ) from None
+    except sqlite3.DatabaseError as error:
+        raise CannotStart(
+            f"{folder / DATABASE_FILE} cannot be used ({error}); use another --data-dir"
+        ) from None
+
+
+def _claim(folder: Path) -> int:
+    """Make the folder and lock it: two servers on one folder would not see each other's uploads."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise CannotStart(
+            f"cannot write to {folder} ({error.strerror}); give another folder with --data-dir"
+        ) from None
+    with contextlib.ExitStack() as undo:
+        undo.callback(os.close, lock)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CannotStart(
+                f"another ecr-emu serves {folder}; stop it, or give another folder with --data-dir"
+            ) from None
+        undo.pop_all()
+    return lock

@@ -1,0 +1,1 @@
+"""Bytes by digest: uploads on their way in, blobs in place."""

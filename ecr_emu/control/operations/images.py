@@ -1,0 +1,240 @@
+"""Operations on images."""
+
+from collections.abc import Sequence
+from sqlite3 import Connection
+from typing import TYPE_CHECKING, Any
+
+from ecr_emu import errors
+from ecr_emu.context import Call
+from ecr_emu.control import paging
+from ecr_emu.control.operations import Answer, operation
+from ecr_emu.core import delete, push
+from ecr_emu.domain import names
+from ecr_emu.errors import EcrError
+from ecr_emu.store import images
+from ecr_emu.store.images import Image
+from ecr_emu.store.repositories import Repository
+
+if TYPE_CHECKING:
+    from types_boto3_ecr import type_defs as types
+
+
+_REASONS = {
+    "ImageNotFound": "Requested image not found",
+    "MissingDigestAndTag": "Invalid request parameters: both tag and digest cannot be null",
+    "InvalidImageDigest": (
+        f"Invalid request parameters: image digest should satisfy the regex '{names.DIGEST_PATTERN}'"
+    ),
+    "InvalidImageTag": (
+        f"Invalid request parameters: image tag should satisfy the regex '{names.IMAGE_TAG_PATTERN}'"
+    ),
+    "ImageTagDoesNotMatchDigest": ("Invalid request parameters: given tag does not map to the given digest"),
+}
+
+
+class _Failure(Exception):
+    """Why one of several images could not be had: an ImageFailureCode and its reason."""
+
+    def __init__(self, code: str, reason: str | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.reason = reason or _REASONS[code]
+
+
+@operation
+def put_image(call: Call, request: "types.PutImageRequestTypeDef") -> Answer:
+    repository = _repository(call, "ecr:PutImage", request)
+    account, tag = repository.registry.account, request.get("imageTag")
+    if tag is not None and not names.is_image_tag(tag):
+        raise errors.invalid_parameter(
+            "imageTag", f"must satisfy regular expression '{names.IMAGE_TAG_PATTERN}'"
+        )
+    pushed = push.put_image(
+        call,
+        repository,
+        request["imageManifest"].encode(),
+        request.get("imageManifestMediaType"),
+        request.get("imageDigest"),
+        [tag] if tag else [],
+    )
+    if not pushed.is_news:
+        raise errors.image_already_exists(repository.name, account, pushed.image.digest, tag)
+    return {
+        "image": {
+            "registryId": account,
+            "repositoryName": repository.name,
+            "imageId": {"imageDigest": pushed.image.digest, "imageTag": tag},
+            "imageManifest": request["imageManifest"],
+            "imageManifestMediaType": pushed.image.media_type,
+        }
+    }
+
+
+@operation
+def batch_get_image(call: Call, request: "types.BatchGetImageRequestTypeDef") -> Answer:
+    repository = _repository(call, "ecr:BatchGetImage", request)
+    accepted = request.get("acceptedMediaTypes")
+    found, failures = [], []
+    with call.store.snapshot() as connection:
+        for image_id in request["imageIds"]:
+            try:
+                image = _find(connection, repository, image_id)
+                # No conversion is done, so another type is not to be had (reference, control plane 4.2).
+                if accepted is not None and image.media_type not in accepted:
+                    raise _Failure("ImageNotFound")
+            except _Failure as failure:
+                failures.append(_describe_failure(image_id, failure))
+                continue
+            tag = image_id.get("imageTag") or (image.tags[0] if image.tags else None)
+            found.append(
+                {
+                    "registryId": repository.registry.account,
+                    "repositoryName": repository.name,
+                    "imageId": {"imageDigest": image.digest, "imageTag": tag},
+                    "imageManifest": images.body(connection, image.digest).decode(),
+                    "imageManifestMediaType": image.media_type,
+                }
+            )
+    return {"images": found, "failures": failures}
+
+
+@operation
+def batch_delete_image(call: Call, request: "types.BatchDeleteImageRequestTypeDef") -> Answer:
+    repository = _repository(call, "ecr:BatchDeleteImage", request)
+    deleted: list[Answer] = []
+    failures: list[Answer] = []
+    with call.store.write() as transaction:
+        # Looked up before anything goes, so that naming an image twice deletes it once and fails nowhere.
+        for image_id in request["imageIds"]:
+            try:
+                deleted += _delete(transaction, repository, image_id, deleted)
+            except _Failure as failure:
+                failures.append(_describe_failure(image_id, failure))
+            except EcrError as error:
+                failures.append(_describe_failure(image_id, _Failure(error.code, error.message)))
+    return {"imageIds": deleted, "failures": failures}
+
+
+@operation
+def describe_images(call: Call, request: "types.DescribeImagesRequestTypeDef") -> Answer:
+    paging.refuse_beside(request, "imageIds")
+    repository = _repository(call, "ecr:DescribeImages", request)
+    if "imageIds" in request:
+        with call.store.snapshot() as connection:
+            asked = [_get(connection, repository, image_id) for image_id in request["imageIds"]]
+        unique = {image.id: image for image in asked}
+        return {"imageDetails": [_describe(repository, image) for image in unique.values()]}
+    tag_status, is_hidden = _filter(request)
+    page = paging.open_page(call, request, 0, "DescribeImages", repository.id, request.get("filter"))
+    rows: list[Image] = []
+    if not is_hidden:
+        with call.store.read() as connection:
+            rows = images.page(connection, repository, tag_status, page.after, page.limit + 1)
+    shown = page.cut(rows)
+    return {
+        "imageDetails": [_describe(repository, image) for image in shown],
+        "nextToken": page.next_token(rows, shown[-1].id if shown else None),
+    }
+
+
+@operation
+def list_images(call: Call, request: "types.ListImagesRequestTypeDef") -> Answer:
+    repository = _repository(call, "ecr:ListImages", request)
+    tag_status, is_hidden = _filter(request)
+    page = paging.open_page(call, request, [0, ""], "ListImages", repository.id, request.get("filter"))
+    rows: list[tuple[int, str, str | None]] = []
+    if not is_hidden:
+        with call.store.read() as connection:
+            rows = images.page_of_ids(connection, repository, tag_status, page.after, page.limit + 1)
+    shown = page.cut(rows)
+    return {
+        "imageIds": [{"imageDigest": digest, "imageTag": tag} for _, digest, tag in shown],
+        "nextToken": page.next_token(rows, [shown[-1][0], shown[-1][2] or ""] if shown else None),
+    }
+
+
+def _repository(call: Call, action: str, request: Any) -> Repository:
+    return call.repository(action, call.target(request.get("registryId")), request["repositoryName"])
+
+
+def _filter(request: Any) -> tuple[str, bool]:
+    """The tag status asked for, and whether the status asked for is one that no image has yet.
+
+    Images are ACTIVE until UpdateImageStorageClass is built.
+    """
+    given = request.get("filter", {})
+    return given.get("tagStatus", "ANY"), given.get("imageStatus", "ACTIVE") not in ("ACTIVE", "ANY")
+
+
+def _find(connection: Connection, repository: Repository, image_id: Any) -> Image:
+    """The image that an ImageIdentifier means, or the failure that AWS reports for it."""
+    digest, tag = image_id.get("imageDigest"), image_id.get("imageTag")
+    if digest is None and tag is None:
+        raise _Failure("MissingDigestAndTag")
+    if digest is not None and not names.looks_like_digest(digest):
+        raise _Failure("InvalidImageDigest")
+    if tag is not None and not names.is_image_tag(tag):
+        raise _Failure("InvalidImageTag")
+    # The tag is looked up first (reference, control plane 4.2).
+    if tag is not None:
+        image = images.find_tagged(connection, repository, tag)
+    else:
+        image = images.find(connection, repository, digest)
+    if image is None:
+        raise _Failure("ImageNotFound")
+    if digest not in (None, image.digest):
+        raise _Failure("ImageTagDoesNotMatchDigest")
+    return image
+
+
+def _get(connection: Connection, repository: Repository, image_id: Any) -> Image:
+    """The same for operations that fail whole: ImageNotFoundException, or InvalidParameterException."""
+    try:
+        return _find(connection, repository, image_id)
+    except _Failure as failure:
+        if failure.code in ("ImageNotFound", "ImageTagDoesNotMatchDigest"):
+            digest, tag = image_id.get("imageDigest"), image_id.get("imageTag")
+            raise errors.image_not_found(repository.name, repository.registry.account, digest, tag) from None
+        # Which words AWS uses here is unverified.
+        raise errors.invalid_parameter("imageIds", failure.reason) from None
+
+
+def _delete(
+    transaction: Connection, repository: Repository, image_id: Any, deleted: Sequence[Answer]
+) -> list[Answer]:
+    """Delete what one ImageIdentifier means; the ids that went."""
+    try:
+        image = _find(transaction, repository, image_id)
+    except _Failure as failure:
+        is_repeated = failure.code == "ImageNotFound" and any(
+            entry.items() >= image_id.items() for entry in deleted
+        )
+        if is_repeated:
+            return []
+        raise
+    tag = image_id.get("imageTag")
+    if tag is not None:
+        delete.delete_tag(transaction, repository, image, tag)
+        return [{"imageDigest": image.digest, "imageTag": tag}]
+    delete.delete_image(transaction, repository, image)
+    return [{"imageDigest": image.digest, "imageTag": tag} for tag in image.tags or (None,)]
+
+
+def _describe(repository: Repository, image: Image) -> Answer:
+    """The ImageDetail shape."""
+    return {
+        "registryId": repository.registry.account,
+        "repositoryName": repository.name,
+        "imageDigest": image.digest,
+        "imageTags": list(image.tags) or None,
+        "imageSizeInBytes": image.size_bytes,
+        "imagePushedAt": image.pushed_at,
+        "imageManifestMediaType": image.media_type,
+        "artifactMediaType": image.artifact_type,
+        "subjectManifestDigest": image.subject_digest,
+        "imageStatus": "ACTIVE",
+    }
+
+
+def _describe_failure(image_id: Any, failure: _Failure) -> Answer:
+    return {"imageId": image_id, "failureCode": failure.code, "failureReason": failure.reason}

@@ -1,0 +1,36 @@
+"""Operations on a registry as a whole: logging in, describing it."""
+
+import base64
+from typing import TYPE_CHECKING
+
+from ecr_emu.context import Call
+from ecr_emu.control.operations import Answer, operation
+
+if TYPE_CHECKING:
+    from types_boto3_ecr import type_defs as types
+
+
+@operation
+def get_authorization_token(call: Call, request: "types.GetAuthorizationTokenRequestTypeDef") -> Answer:
+    # The ids change which endpoints are named, not what the token may do (reference, control plane 9.1).
+    registries = [
+        call.target(registry_id) for registry_id in request.get("registryIds", [call.registry.account])
+    ]
+    password, expires_at = call.emulator.keys.login_token(call.principal, call.registry, call.now)
+    token = base64.b64encode(f"AWS:{password}".encode()).decode()
+    return {
+        "authorizationData": [
+            {
+                "authorizationToken": token,
+                "expiresAt": expires_at,
+                "proxyEndpoint": call.emulator.hosts.endpoint(registry),
+            }
+            for registry in registries
+        ]
+    }
+
+
+@operation
+def describe_registry(call: Call, request: object) -> Answer:
+    # PutReplicationConfiguration is not built yet, so there are no rules.
+    return {"registryId": call.registry.account, "replicationConfiguration": {"rules": []}}

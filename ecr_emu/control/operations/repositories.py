@@ -1,0 +1,151 @@
+"""Operations on repositories."""
+
+from typing import TYPE_CHECKING, Any
+
+from ecr_emu import errors
+from ecr_emu.context import Call
+from ecr_emu.control import paging
+from ecr_emu.control.operations import Answer, operation
+from ecr_emu.domain import mutability, resource_tags
+from ecr_emu.store import images, repositories
+from ecr_emu.store.repositories import Repository
+
+if TYPE_CHECKING:
+    from types_boto3_ecr import type_defs as types
+
+
+@operation
+def create_repository(call: Call, request: "types.CreateRepositoryRequestTypeDef") -> Answer:
+    registry = call.target(request.get("registryId"))
+    name = request["repositoryName"]
+    call.authorize("ecr:CreateRepository", registry, name)
+    tags = read_tags(request.get("tags", []))
+    encryption = _encryption(request)
+    filters = _filters(request)
+    mode = request.get("imageTagMutability", "MUTABLE")
+    _check_filters(mode, filters)
+    wanted = Repository(
+        id=0,
+        registry=registry,
+        name=name,
+        created_at=call.now,
+        tag_mutability=mode,
+        mutability_filters=tuple(filters or ()),
+        scan_on_push=request.get("imageScanningConfiguration", {}).get("scanOnPush", False),
+        encryption_type=encryption["encryptionType"],
+        kms_key=encryption.get("kmsKey"),
+    )
+    with call.store.write() as transaction:
+        repository = repositories.insert(transaction, wanted)
+        repositories.put_resource_tags(transaction, repository, tags)
+    return {"repository": describe(call, repository)}
+
+
+@operation
+def describe_repositories(call: Call, request: "types.DescribeRepositoriesRequestTypeDef") -> Answer:
+    registry = call.target(request.get("registryId"))
+    paging.refuse_beside(request, "repositoryNames")
+    for name in request.get("repositoryNames", ["*"]):
+        call.authorize("ecr:DescribeRepositories", registry, name)
+    if "repositoryNames" in request:
+        with call.store.snapshot() as connection:
+            # One that is missing fails the whole call (reference, control plane 2.4).
+            found = [
+                repositories.get(connection, registry, name)
+                for name in dict.fromkeys(request["repositoryNames"])
+            ]
+        return {"repositories": [describe(call, repository) for repository in found]}
+    page = paging.open_page(call, request, "", "DescribeRepositories", registry)
+    with call.store.read() as connection:
+        rows = repositories.page(connection, registry, page.after, page.limit + 1)
+    shown = page.cut(rows)
+    return {
+        "repositories": [describe(call, repository) for repository in shown],
+        "nextToken": page.next_token(rows, shown[-1].name if shown else None),
+    }
+
+
+@operation
+def delete_repository(call: Call, request: "types.DeleteRepositoryRequestTypeDef") -> Answer:
+    registry = call.target(request.get("registryId"))
+    call.authorize("ecr:DeleteRepository", registry, request["repositoryName"])
+    with call.store.write() as transaction:
+        repository = repositories.get(transaction, registry, request["repositoryName"])
+        if not request.get("force") and images.exist(transaction, repository):
+            raise errors.repository_not_empty(repository.name, registry.account)
+        repositories.delete(transaction, repository)
+    return {"repository": describe(call, repository)}
+
+
+@operation
+def put_image_tag_mutability(call: Call, request: "types.PutImageTagMutabilityRequestTypeDef") -> Answer:
+    registry = call.target(request.get("registryId"))
+    call.authorize("ecr:PutImageTagMutability", registry, request["repositoryName"])
+    mode, filters = request["imageTagMutability"], _filters(request)
+    _check_filters(mode, filters)
+    with call.store.write() as transaction:
+        repository = repositories.get(transaction, registry, request["repositoryName"])
+        repositories.set_tag_mutability(transaction, repository, mode, filters or [])
+    return {
+        "registryId": registry.account,
+        "repositoryName": repository.name,
+        "imageTagMutability": mode,
+        "imageTagMutabilityExclusionFilters": _describe_filters(filters or []) or None,
+    }
+
+
+def describe(call: Call, repository: Repository) -> Answer:
+    """The Repository shape."""
+    host = call.emulator.hosts.host(repository.registry)
+    return {
+        "repositoryArn": repository.arn,
+        "registryId": repository.registry.account,
+        "repositoryName": repository.name,
+        "repositoryUri": f"{host}/{repository.name}",
+        "createdAt": repository.created_at,
+        "imageTagMutability": repository.tag_mutability,
+        "imageTagMutabilityExclusionFilters": _describe_filters(repository.mutability_filters) or None,
+        "imageScanningConfiguration": {"scanOnPush": repository.scan_on_push},
+        "encryptionConfiguration": {
+            "encryptionType": repository.encryption_type,
+            "kmsKey": repository.kms_key,
+        },
+    }
+
+
+def read_tags(tags: Any) -> dict[str, str]:
+    """Resource tags by key, or InvalidTagParameterException or TooManyTagsException."""
+    pairs = [(tag["Key"], tag["Value"]) for tag in tags]
+    if not resource_tags.are_valid(pairs):
+        raise errors.invalid_tag_parameter()
+    if len(pairs) > resource_tags.MAX_TAGS:
+        raise errors.too_many_tags()
+    return dict(pairs)
+
+
+def _encryption(request: Any) -> dict[str, str]:
+    """The encryption configuration with the key's ARN, as ECR describes it.
+
+    Nothing is encrypted here; the setting is kept because tools read it back.
+    """
+    given: dict[str, str] = request.get("encryptionConfiguration", {"encryptionType": "AES256"})
+    if given["encryptionType"] == "AES256" and "kmsKey" in given:
+        raise errors.invalid_parameter(
+            "encryptionConfiguration",
+            "Invalid encryption configuration: Encryption key should not be set for AES256 encryption.",
+        )
+    return given
+
+
+def _filters(request: Any) -> list[str] | None:
+    given = request.get("imageTagMutabilityExclusionFilters")
+    return None if given is None else [entry["filter"] for entry in given]
+
+
+def _describe_filters(filters: Any) -> list[dict[str, str]]:
+    return [{"filterType": "WILDCARD", "filter": pattern} for pattern in filters]
+
+
+def _check_filters(mode: str, filters: list[str] | None) -> None:
+    if constraint := mutability.check_filters(mode, filters):
+        raise errors.invalid_parameter("imageTagMutabilityExclusionFilters", constraint)

@@ -1,0 +1,1 @@
+"""The verbs that more than one entrance needs. Both planes come through here."""

@@ -1,0 +1,30 @@
+"""Deleting images and tags: what BatchDeleteImage and DELETE /v2/<name>/manifests/<reference> both do."""
+
+from sqlite3 import Connection
+
+from ecr_emu import errors
+from ecr_emu.store import images, layers
+from ecr_emu.store.images import Image
+from ecr_emu.store.repositories import Repository
+
+
+def delete_image(transaction: Connection, repository: Repository, image: Image) -> None:
+    """Delete an image with all its tags, or ImageReferencedByManifestList.
+
+    The repository gives up the layers that no other image of it needs; the sweeper frees the bytes that no
+    repository holds.
+    """
+    parents = images.parents(transaction, repository, image.digest)
+    if parents:
+        raise errors.image_referenced_by_list(parents)
+    needed = layers.of_image(transaction, image.id)
+    images.delete(transaction, image)
+    layers.remove_unused(transaction, repository.id, needed)
+
+
+def delete_tag(transaction: Connection, repository: Repository, image: Image, tag: str) -> None:
+    """Delete a tag; with its last tag the image goes too (ECR, BatchDeleteImage)."""
+    if image.tags == (tag,):
+        delete_image(transaction, repository, image)
+    else:
+        images.delete_tag(transaction, repository, tag)

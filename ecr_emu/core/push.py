@@ -1,0 +1,115 @@
+"""Storing an image: what PutImage and PUT /v2/<name>/manifests/<reference> both do."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from sqlite3 import Connection
+
+import orjson
+
+from ecr_emu import errors
+from ecr_emu.context import Call
+from ecr_emu.domain import manifests, mutability, names
+from ecr_emu.domain.manifests import Manifest
+from ecr_emu.store import images, layers
+from ecr_emu.store.images import Content, Image
+from ecr_emu.store.repositories import Repository
+
+MAX_TAGS_PER_IMAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push did. `is_news` is False when image and tags were all there before."""
+
+    image: Image
+    manifest: Manifest
+    is_news: bool
+
+
+def put_image(
+    call: Call,
+    repository: Repository,
+    body: bytes,
+    media_type: str | None,
+    digest: str | None,
+    tags: Sequence[str],
+) -> Pushed:
+    """Store the exact bytes of a manifest and point tags at it.
+
+    Checks, in this order: the manifest, the digest, what it refers to, the tags. Raises
+    InvalidParameterException (ImageManifest), ImageDigestDoesNotMatchException,
+    LayersNotFoundException, ReferencedImagesNotFoundException, ImageTagAlreadyExistsException or
+    LimitExceededException; then nothing is stored.
+    """
+    manifest = _parse(body, media_type)
+    content = Content(_digest(repository, body, digest), manifest.media_type, body)
+    with call.store.write() as transaction:
+        image = images.find(transaction, repository, content.digest)
+        is_new = image is None
+        if image is None:
+            size_bytes = _check_references(transaction, repository, manifest)
+            # The image comes first, so that a refused tag rolls it back.
+            image = images.insert(transaction, repository, content, manifest, size_bytes, call.now)
+        fresh_tags = _check_tags(transaction, repository, image, tags)
+        for tag in fresh_tags:
+            images.put_tag(transaction, repository, tag, image)
+    return Pushed(image, manifest, is_new or bool(fresh_tags))
+
+
+def _parse(body: bytes, media_type: str | None) -> Manifest:
+    try:
+        return manifests.parse(body, media_type, orjson.loads)
+    except manifests.UnknownMediaType:
+        raise errors.manifest_invalid() from None
+    except manifests.InvalidManifest as reason:
+        raise errors.manifest_invalid(str(reason)) from None
+
+
+def _digest(repository: Repository, body: bytes, expected: str | None) -> str:
+    """The manifest's digest, by the algorithm of the expected one."""
+    if expected is not None and not names.is_digest(expected):
+        raise errors.image_digest_does_not_match(repository.name, repository.registry.account, expected)
+    algorithm = expected.partition(":")[0] if expected else "sha256"
+    computed = f"{algorithm}:{hashlib.new(algorithm, body, usedforsecurity=False).hexdigest()}"
+    if expected not in (None, computed):
+        raise errors.image_digest_does_not_match(
+            repository.name, repository.registry.account, expected or computed
+        )
+    return computed
+
+
+def _check_references(transaction: Connection, repository: Repository, manifest: Manifest) -> int:
+    """imageSizeInBytes, or the error that names what is missing.
+
+    A subject need not exist (OCI distribution-spec 1.1); layers that are fetched from elsewhere neither.
+    """
+    account = repository.registry.account
+    wanted = dict.fromkeys(layer.digest for layer in manifest.layers if layer.required)
+    missing = [digest for digest in wanted if layers.find(transaction, repository, digest) is None]
+    if missing:
+        raise errors.layers_missing(repository.name, account, missing)
+    sizes = images.sizes(transaction, repository, manifest.children)
+    missing = [digest for digest in dict.fromkeys(manifest.children) if digest not in sizes]
+    if missing:
+        raise errors.images_referenced(repository.name, account, missing)
+    return max(sizes.values(), default=0) if manifest.is_index else manifest.layers_size_bytes
+
+
+def _check_tags(
+    transaction: Connection, repository: Repository, image: Image, tags: Sequence[str]
+) -> list[str]:
+    """Those of `tags` that do not point at the image yet, or the error that refuses one."""
+    fresh = []
+    for tag in dict.fromkeys(tags):
+        holder = images.find_tagged(transaction, repository, tag)
+        # An immutable tag is refused for the same digest too (reference, data plane 2.4).
+        if holder and mutability.is_immutable(repository.tag_mutability, repository.mutability_filters, tag):
+            raise errors.image_tag_already_exists(repository.name, tag)
+        if holder is None or holder.id != image.id:
+            fresh.append(tag)
+    if len(image.tags) + len(fresh) > MAX_TAGS_PER_IMAGE:
+        raise errors.too_many_image_tags(
+            repository.name, repository.registry.account, fresh[-1], MAX_TAGS_PER_IMAGE
+        )
+    return fresh

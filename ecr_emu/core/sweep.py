@@ -1,0 +1,78 @@
+"""Freeing bytes: abandoned uploads, layers that no image came for, blobs that no repository holds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ecr_emu.blobs.filesystem import FileBlobs
+from ecr_emu.store import layers, uploads
+from ecr_emu.store.database import Database
+
+UPLOAD_SECONDS = 24 * 3600
+GRACE_SECONDS = 3600
+# Blobs forgotten in one transaction: few enough that other writers hardly wait.
+BATCH = 500
+
+
+@dataclass(slots=True)
+class Swept:
+    """What a sweep freed."""
+
+    uploads: int = 0
+    layers: int = 0
+    blobs: int = 0
+    files: int = 0
+    freed_bytes: int = 0
+
+
+def sweep(
+    store: Database,
+    blobs: FileBlobs,
+    now: float,
+    *,
+    grace_seconds: float = GRACE_SECONDS,
+    progress: Callable[[Swept], None] = lambda swept: None,
+) -> Swept:
+    """Free what nobody can reach any more.
+
+    `now` is the emulator's clock. Layers without an image, and files without a row, are left alone for
+    `grace_seconds`: a push that is under way will ask for them.
+    """
+    swept = Swept()
+    with store.write() as transaction:
+        abandoned = uploads.delete_untouched(transaction, now - UPLOAD_SECONDS)
+        swept.layers = layers.remove_never_used(transaction, now - grace_seconds)
+    for upload_id in abandoned:
+        blobs.discard(upload_id)
+    swept.uploads = len(abandoned)
+    _drop_unheld(store, blobs, swept, progress)
+    _drop_forgotten(store, blobs, swept, grace_seconds)
+    progress(swept)
+    return swept
+
+
+def _drop_unheld(store: Database, blobs: FileBlobs, swept: Swept, progress: Callable[[Swept], None]) -> None:
+    while True:
+        with store.write() as transaction:
+            dropped = layers.drop_unheld_blobs(transaction, BATCH)
+        for blob in dropped:
+            # Rows first: a crash here leaves files that the next sweep finds.
+            blobs.delete(blob.file)
+            swept.blobs += 1
+            swept.freed_bytes += blob.size_bytes
+        progress(swept)
+        if len(dropped) < BATCH:
+            return
+
+
+def _drop_forgotten(store: Database, blobs: FileBlobs, swept: Swept, grace_seconds: float) -> None:
+    with store.read() as connection:
+        known_blob = lambda file, digest: layers.is_known_file(connection, file, digest)  # noqa: E731
+        known_upload = lambda upload_id: uploads.exists(connection, upload_id)  # noqa: E731
+        forgotten = [
+            *blobs.forgotten_files(grace_seconds, known_blob),
+            *blobs.forgotten_uploads(grace_seconds, known_upload),
+        ]
+    for file, size_bytes in forgotten:
+        file.unlink(missing_ok=True)
+        swept.files += 1
+        swept.freed_bytes += size_bytes

@@ -1,0 +1,1 @@
+"""Background work. It runs in a child process: one computing thread would make every request wait."""

@@ -1,0 +1,79 @@
+"""One request to the registry, as its functions see it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from ecr_emu import errors
+from ecr_emu.blobs.filesystem import Readable
+from ecr_emu.context import Call
+from ecr_emu.domain import names
+from ecr_emu.store.repositories import Repository
+from ecr_emu.wsgi import Environ, content_length
+
+# `n` above this gives a page of this size and a Link (OCI; ECR refuses it with 405).
+MAX_PAGE = 1000
+DEFAULT_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call, the resource it is about, and what came with it."""
+
+    call: Call
+    environ: Environ
+    name: str
+    reference: str
+
+    @property
+    def method(self) -> str:
+        return str(self.environ["REQUEST_METHOD"])
+
+    @property
+    def body(self) -> Readable:
+        body: Readable = self.environ["wsgi.input"]
+        return body
+
+    @property
+    def length(self) -> int | None:
+        return content_length(self.environ)
+
+    def header(self, name: str) -> str | None:
+        value: str | None = self.environ.get("HTTP_" + name.upper().replace("-", "_"))
+        return value
+
+    @property
+    def content_type(self) -> str | None:
+        value: str | None = self.environ.get("CONTENT_TYPE") or self.environ.get("HTTP_CONTENT_TYPE")
+        return value
+
+    @property
+    def query(self) -> Mapping[str, list[str]]:
+        text = self.environ.get("QUERY_STRING", "")
+        return parse_qs(text, keep_blank_values=True, max_num_fields=1000) if text else {}
+
+    def parameter(self, name: str) -> str | None:
+        return self.query.get(name, [None])[0]
+
+    def repository(self, action: str) -> Repository:
+        """The repository, or NAME_UNKNOWN; a caller who may not do this learns nothing of it."""
+        return self.call.repository(action, self.call.registry, self.name)
+
+    def digest(self) -> str:
+        """The reference, which must be a digest."""
+        if not names.is_digest(self.reference):
+            raise errors.digest_invalid(self.reference)
+        return self.reference
+
+    def page_size(self) -> int:
+        """`n`: how many rows are wanted, or an error when it is not a number."""
+        text = self.parameter("n")
+        if text is None:
+            return DEFAULT_PAGE
+        if not (text.isascii() and text.isdecimal()):
+            raise errors.page_size_invalid(text)
+        return min(int(text[:9]), MAX_PAGE)
+
+    def url(self, path: str) -> str:
+        """An absolute URL of this registry, under the host that the client asked."""
+        return f"{self.call.origin}/v2/{path}"

@@ -1,0 +1,129 @@
+"""The registry, from the HTTP request to the answer: route, identify, do, write.
+
+Every step of a data-plane request is on this page, and its only `try`.
+"""
+
+import base64
+import binascii
+import logging
+from collections.abc import Callable, Iterable, Mapping
+
+from ecr_emu import errors
+from ecr_emu.context import Call, Emulator, Principal, root_principal
+from ecr_emu.core import layer_urls
+from ecr_emu.domain.registries import Registry
+from ecr_emu.errors import EcrError
+from ecr_emu.registry import blobs, manifests, referrers, routes, tags, uploads
+from ecr_emu.registry.errors import render
+from ecr_emu.registry.request import Request
+from ecr_emu.wsgi import Environ, Response, StartResponse, origin, respond
+
+API_VERSION = ("Docker-Distribution-Api-Version", "registry/2.0")
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Request], Response]
+
+
+def _ping(request: Request) -> Response:
+    return Response(200, [("Content-Type", "application/json")], b"{}")
+
+
+# What answers which method of which resource.
+_HANDLERS: Mapping[str, Mapping[str, Handler]] = {
+    "ping": {"GET": _ping, "HEAD": _ping},
+    "catalog": {"GET": tags.catalog},
+    "tags": {"GET": tags.list_tags},
+    "manifest": {
+        "GET": manifests.get,
+        "HEAD": manifests.get,
+        "PUT": manifests.put,
+        "DELETE": manifests.delete,
+    },
+    "blob": {"GET": blobs.get, "HEAD": blobs.get, "DELETE": blobs.delete},
+    "uploads": {"POST": uploads.start},
+    "upload": {
+        "GET": uploads.status,
+        "PATCH": uploads.append,
+        "PUT": uploads.complete,
+        "DELETE": uploads.cancel,
+    },
+    "referrers": {"GET": referrers.list_referrers},
+}
+
+
+def handle(emulator: Emulator, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer a request under /v2/."""
+    try:
+        response = _answer(emulator, environ)
+    except EcrError as error:
+        response = render(error)
+    except Exception:
+        log.exception("%s %s failed", environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        response = render(errors.internal_failure())
+    response.headers.append(API_VERSION)
+    return _send(environ, response, start_response)
+
+
+def handle_layer_url(emulator: Emulator, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer a GET of a URL that GetDownloadUrlForLayer gave: the URL itself is the permission."""
+    try:
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            raise errors.unsupported_method(environ["REQUEST_METHOD"])
+        blob = layer_urls.resolve(emulator, environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
+        response = blobs.serve(emulator.blobs, blob, environ.get("HTTP_RANGE"))
+    except EcrError as error:
+        response = render(error)
+    return _send(environ, response, start_response)
+
+
+def _send(environ: Environ, response: Response, start_response: StartResponse) -> Iterable[bytes]:
+    if environ["REQUEST_METHOD"] == "HEAD":
+        if isinstance(response.body, bytes) and not any(n == "Content-Length" for n, _ in response.headers):
+            response.headers.append(("Content-Length", str(len(response.body))))
+        response.body = b""
+    return respond(response, start_response)
+
+
+def _answer(emulator: Emulator, environ: Environ) -> Response:
+    call = _identify(emulator, environ)
+    route = routes.find(environ["PATH_INFO"])
+    handler = _HANDLERS[route.kind].get(environ["REQUEST_METHOD"])
+    if handler is None:
+        raise errors.unsupported_method(environ["REQUEST_METHOD"])
+    return handler(Request(call, environ, route.name, route.reference))
+
+
+def _identify(emulator: Emulator, environ: Environ) -> Call:
+    """Who asks, by the login token, and which registry is meant, by the Host."""
+    registry = emulator.hosts.registry(environ.get("HTTP_HOST", "").partition(":")[0])
+    now = emulator.clock()
+    if emulator.settings.auth == "open":
+        principal = root_principal(registry.account)
+    else:
+        principal = _log_in(emulator, environ, registry, now)
+    return Call(emulator, principal, registry, origin(environ, emulator), now)
+
+
+def _log_in(emulator: Emulator, environ: Environ, registry: Registry, now: float) -> Principal:
+    authorization = environ.get("HTTP_AUTHORIZATION", "")
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        raise _challenge(emulator, environ)
+    try:
+        user, colon, password = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        raise errors.credentials_malformed() from None
+    if not colon or any(letter.isspace() for letter in password):
+        raise errors.credentials_malformed()
+    # A login token is a JWT; anything else was never one of ours.
+    if user != "AWS" or password.count(".") != 2:
+        raise _challenge(emulator, environ)
+    token = emulator.keys.check_login_token(password, now)
+    if token.region != registry.region:
+        raise errors.token_of_other_region(token.region, registry.region)
+    return token.principal
+
+
+def _challenge(emulator: Emulator, environ: Environ) -> EcrError:
+    return errors.not_authenticated(f'Basic realm="{origin(environ, emulator)}/",service="ecr.amazonaws.com"')

@@ -1,0 +1,73 @@
+"""Every setting of the server: its name, its default and what it means."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import platformdirs
+
+DEFAULT_ACCOUNT = "000000000000"
+DEFAULT_REGION = "us-east-1"
+AUTH_MODES = ("token", "open")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting. It is `--name` on the command line and `ECR_EMU_NAME` in the environment."""
+
+    name: str
+    default: str | int | bool | None
+    help: str
+    choices: tuple[str, ...] = ()
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return "ECR_EMU_" + self.name.upper()
+
+
+SETTINGS = (
+    Setting("host", "localhost", "Address to listen on; localhost means 127.0.0.1 and ::1."),
+    Setting("port", 4566, "Port to listen on; 0 takes a free one."),
+    Setting("data_dir", None, "Folder for metadata and layers; the user's data folder if not given."),
+    Setting("ephemeral", False, "Keep everything in a temporary folder that goes when the server stops."),
+    Setting("account", DEFAULT_ACCOUNT, "Account of callers whose access key names none."),
+    Setting("region", DEFAULT_REGION, "Region of registry hosts that name none."),
+    Setting(
+        "registry_host",
+        None,
+        "Template of registry host names, with {account}, {region} and {port}; "
+        "an https:// in front shows in proxyEndpoint.",
+    ),
+    Setting("auth", "token", "token: docker must log in; open: the data plane asks nobody.", AUTH_MODES),
+    Setting("sweep_interval", 3600, "Seconds between two background sweeps of unused bytes; 0 means never."),
+    Setting("log_level", "info", "How much goes to stderr; debug shows each request.", LOG_LEVELS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The values in force. The members are those of SETTINGS, with data_dir made definite."""
+
+    data_dir: Path
+    host: str = "localhost"
+    port: int = 4566
+    ephemeral: bool = False
+    account: str = DEFAULT_ACCOUNT
+    region: str = DEFAULT_REGION
+    registry_host: str | None = None
+    auth: str = "token"
+    sweep_interval: int = 3600
+    log_level: str = "info"
+
+
+def default_data_dir() -> Path:
+    """Where a server keeps its data when nobody says otherwise."""
+    return Path(platformdirs.user_data_dir("ecr-emu"))
+
+
+if {setting.name for setting in SETTINGS} != {field.name for field in fields(Settings)}:
+    raise AssertionError("SETTINGS and Settings name different settings")

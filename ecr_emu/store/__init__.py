@@ -1,0 +1,1 @@
+"""The metadata database: one SQLite file, read and written with SQL by hand."""

@@ -1,0 +1,106 @@
+"""The SQLite file: its schema, its connections, and the one way to write.
+
+WAL, so that readers never wait. Every acknowledged write is synced (`synchronous=FULL`), but for an
+ephemeral server, whose data nobody wants back.
+"""
+
+import contextlib
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+# How long a writer waits for one in another process (the sweeper) before it gives up.
+BUSY_TIMEOUT_SECONDS = 30.0
+
+
+class NewerSchema(RuntimeError):
+    """The file was written by a newer version of ecr-emu."""
+
+
+class Database:
+    """A pool of connections. Reads run side by side; writes wait for each other."""
+
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
+        self.path = path
+        self._synchronous = "FULL" if durable else "OFF"
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._writing = threading.Lock()
+        with self.read() as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            _migrate(connection)
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection in autocommit: every statement sees the last commit."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._open()
+        try:
+            yield connection
+        finally:
+            self._idle.append(connection)
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """A connection on which several statements see one and the same state."""
+        with self.read() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One write transaction, committed at the end and rolled back on any error.
+
+        Never held while bytes move: every other writer waits for it.
+        """
+        # SQLite makes waiting writers sleep and try again; a lock hands over at once.
+        with self._writing, self.read() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path,
+            timeout=BUSY_TIMEOUT_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        connection.execute(f"PRAGMA synchronous={self._synchronous}")
+        connection.execute("PRAGMA foreign_keys=ON")
+        return connection
+
+
+def schema_files() -> list[tuple[int, str]]:
+    """The numbered schema files, in order: number and SQL."""
+    folder = resources.files(__package__)
+    found = (entry for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return sorted((int(entry.name.removesuffix(".sql")), entry.read_text()) for entry in found)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring the schema up to date, each numbered file in a transaction of its own."""
+    files = schema_files()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > files[-1][0]:
+        raise NewerSchema(f"schema {version} is newer than {files[-1][0]}")
+    for number, sql in files:
+        if number > version:
+            connection.executescript(f"BEGIN IMMEDIATE; {sql}; PRAGMA user_version={number}; COMMIT;")

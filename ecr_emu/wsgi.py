@@ -1,0 +1,67 @@
+"""The little of WSGI that both planes need: bodies in, responses out."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from ecr_emu import errors
+
+if TYPE_CHECKING:
+    from ecr_emu.context import Emulator
+
+Environ = dict[str, Any]
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+_STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+
+@dataclass(slots=True)
+class Response:
+    """What goes back. `body` is whole, or an iterable whose length the headers give."""
+
+    status: int
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes | Iterable[bytes] = b""
+
+
+def respond(response: Response, start_response: StartResponse) -> Iterable[bytes]:
+    """Hand a response to the server."""
+    headers = response.headers
+    body = response.body
+    if isinstance(body, bytes):
+        # A HEAD response has no body and says how long it would be.
+        if response.status != HTTPStatus.NO_CONTENT and not any(n == "Content-Length" for n, _ in headers):
+            headers = [*headers, ("Content-Length", str(len(body)))]
+        body = [body]
+    start_response(_STATUS_LINES[response.status], headers)
+    return body
+
+
+def content_length(environ: Environ) -> int | None:
+    """The announced length of the body; None when it comes in chunks or nothing was said."""
+    text = environ.get("CONTENT_LENGTH") or environ.get("HTTP_CONTENT_LENGTH") or ""
+    return int(text) if text.isdecimal() and text.isascii() else None
+
+
+def read_body(environ: Environ, limit: int) -> bytes:
+    """The whole body, of at most `limit` bytes. A body that ends early is an error."""
+    announced = content_length(environ)
+    if announced is not None and announced > limit:
+        raise errors.request_too_large(limit)
+    chunks, size = [], 0
+    # One byte more than allowed tells a body that is too long from one that just fits.
+    while size <= limit and (chunk := environ["wsgi.input"].read(limit + 1 - size)):
+        chunks.append(chunk)
+        size += len(chunk)
+    if size > limit:
+        raise errors.request_too_large(limit)
+    if announced is not None and size < announced:
+        raise errors.serialization(f"The request body ended after {size} of {announced} bytes")
+    return b"".join(chunks)
+
+
+def origin(environ: Environ, emulator: "Emulator") -> str:
+    """The http://host:port under which the client reached this server."""
+    host = environ.get("HTTP_HOST") or f"localhost:{emulator.hosts.port}"
+    return f"{environ.get('wsgi.url_scheme', 'http')}://{host}"
