@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import logging
 import os
 import time
 from collections.abc import Iterable
@@ -22,6 +23,8 @@ from ecr_emu.wsgi import Environ, StartResponse
 
 DATABASE_FILE = "metadata.db"
 
+log = logging.getLogger(__name__)
+
 
 class CannotStart(RuntimeError):
     """Why the emulator cannot start, in one line that says what to do."""
@@ -37,6 +40,8 @@ class Application:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Hand a request to its plane: /v2/ is the registry, /_emu/ the pages, the rest the JSON API."""
+        if log.isEnabledFor(logging.DEBUG):
+            start_response = _logged(environ, start_response)
         path = environ["PATH_INFO"]
         if path.startswith("/v2/") or path == "/v2":
             return registry_wire.handle(self.emulator, environ, start_response)
@@ -52,7 +57,7 @@ class Application:
         # Flask takes longer to import than everything else together; most runs never ask for a page.
         from ecr_emu.console.pages import create
 
-        return create(self.emulator, self.control)
+        return create(self.emulator, len(self.control.implemented), len(self.control.model.operations))
 
     def close(self) -> None:
         """Let go of the data folder."""
@@ -80,6 +85,19 @@ def build(settings: Settings, clock: Clock = time.time) -> Application:
     except BaseException:
         os.close(lock)
         raise
+
+
+def _logged(environ: Environ, start_response: StartResponse) -> StartResponse:
+    """Log the request when its answer begins. No query and no header: they can hold secrets."""
+    began = time.perf_counter()
+
+    def start(status: str, headers: list[tuple[str, str]]) -> object:
+        what = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2] or environ["PATH_INFO"]
+        milliseconds = (time.perf_counter() - began) * 1000
+        log.debug("%s %s %s %.1f ms", environ["REQUEST_METHOD"], what, status[:3], milliseconds)
+        return start_response(status, headers)
+
+    return start
 
 
 def open_database(folder: Path, *, durable: bool = True) -> Database:

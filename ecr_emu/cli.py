@@ -58,6 +58,8 @@ def serve(**given: Any) -> None:
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
+    # granian's own lines about its workers mean nothing to a user.
+    logging.getLogger("_granian").setLevel(logging.WARNING)
     given["data_dir"] = _data_dir(given)
     settings = Settings(**given)
     try:

@@ -6,17 +6,16 @@ from werkzeug.exceptions import HTTPException
 
 from ecr_emu import __version__
 from ecr_emu.context import Emulator
-from ecr_emu.control.wire import Control
 from ecr_emu.core.reset import reset
 
 
-def create(emulator: Emulator, control: Control) -> Flask:
-    """The Flask application of one emulator."""
+def create(emulator: Emulator, implemented: int, total: int) -> Flask:
+    """The Flask application of one emulator, of whose `total` AWS operations some are implemented."""
     pages = Flask(__name__, static_folder=None)
 
     @pages.get("/_emu/health")
     def health() -> ResponseReturnValue:
-        operations = {"implemented": len(control.implemented), "total": len(control.model.operations)}
+        operations = {"implemented": implemented, "total": total}
         return jsonify(status="ok", version=__version__, operations=operations)
 
     @pages.post("/_emu/reset")

@@ -1,0 +1,1 @@
+"""Tests that look at ecr-emu from outside, through real container engines."""
