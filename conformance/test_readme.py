@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from engines.dockerd import Docker
-from engines.server import READY_PREFIX, clean_environment
+from engines.server import READY_PREFIX, STOP_SECONDS, clean_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 TRANSCRIPT = re.compile(r"^<!-- test: transcript -->\n+```(sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -37,15 +37,33 @@ def script_of(readme: str) -> str:
     return "set -euo pipefail\n" + "".join(blocks)
 
 
-def stop(process: subprocess.Popen[str]) -> None:
-    """End make and the server below it."""
+def signal_group(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    """Reach make and the server below it."""
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, number)
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """End make and the server, as a terminal or a service manager ends them, and see that both go."""
+    assert process.stdout is not None
+    killed = threading.Event()
+
+    def kill() -> None:
+        killed.set()
+        signal_group(process, signal.SIGKILL)
+
+    timer = threading.Timer(STOP_SECONDS, kill)
+    timer.start()
+    signal_group(process, signal.SIGTERM)
+    # The end of the output: the server, too, has closed it.
+    process.stdout.read()
+    timer.cancel()
+    assert not killed.is_set(), "the server did not stop on SIGTERM"
 
 
 def wait_until_ready(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
-    timer = threading.Timer(READY_SECONDS, stop, [process])
+    timer = threading.Timer(READY_SECONDS, signal_group, [process, signal.SIGKILL])
     timer.start()
     try:
         lines = (line.rstrip() for line in process.stdout)

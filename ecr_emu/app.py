@@ -82,8 +82,10 @@ def build(settings: Settings, clock: Clock = time.time) -> Application:
             clock=clock,
         )
         return Application(emulator, lock)
-    except BaseException:
+    except BaseException as error:
         os.close(lock)
+        if isinstance(error, OSError):
+            raise _unwritable(folder, error) from None
         raise
 
 
@@ -116,15 +118,17 @@ def open_database(folder: Path, *, durable: bool = True) -> Database:
         ) from None
 
 
+def _unwritable(folder: Path, error: OSError) -> CannotStart:
+    return CannotStart(f"cannot write to {folder} ({error.strerror}); give another folder with --data-dir")
+
+
 def _claim(folder: Path) -> int:
     """Make the folder and lock it: two servers on one folder would not see each other's uploads."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise CannotStart(
-            f"cannot write to {folder} ({error.strerror}); give another folder with --data-dir"
-        ) from None
+        raise _unwritable(folder, error) from None
     with contextlib.ExitStack() as undo:
         undo.callback(os.close, lock)
         try:

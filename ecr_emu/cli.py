@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import click
@@ -15,7 +16,7 @@ import click
 from ecr_emu import __version__
 from ecr_emu.app import CannotStart, build, open_database
 from ecr_emu.blobs.filesystem import FileBlobs
-from ecr_emu.core.sweep import GRACE_SECONDS, Swept, sweep
+from ecr_emu.core.sweep import Swept, sweep
 from ecr_emu.domain.registries import check_template
 from ecr_emu.settings import SETTINGS, Setting, Settings, default_data_dir
 
@@ -52,6 +53,8 @@ def main() -> None:
 @_settings_options
 def serve(**given: Any) -> None:
     """Serve the AWS API and the registry until SIGTERM or Ctrl-C."""
+    from ecr_emu.server import stop_signal
+
     _check(given)
     logging.basicConfig(
         level=given["log_level"].upper(),
@@ -60,10 +63,12 @@ def serve(**given: Any) -> None:
     )
     # granian's own lines about its workers mean nothing to a user.
     logging.getLogger("_granian").setLevel(logging.WARNING)
+    # From here on nothing is left behind: not by a signal that comes before the server is ready.
+    asked_to_stop = stop_signal()
     given["data_dir"] = _data_dir(given)
     settings = Settings(**given)
     try:
-        _serve(settings)
+        _serve(settings, asked_to_stop)
     except CannotStart as reason:
         raise _failure(str(reason)) from None
     finally:
@@ -71,11 +76,11 @@ def serve(**given: Any) -> None:
             shutil.rmtree(settings.data_dir, ignore_errors=True)
 
 
-def _serve(settings: Settings) -> None:
+def _serve(settings: Settings, asked_to_stop: "SimpleQueue[int]") -> None:
     from dataclasses import replace
 
     from ecr_emu.jobs.runner import Runner
-    from ecr_emu.server import Server, bind, wait_for_signal
+    from ecr_emu.server import Server, bind
 
     sockets = bind(settings.host, settings.port)
     settings = replace(settings, port=sockets[0].getsockname()[1])
@@ -86,7 +91,7 @@ def _serve(settings: Settings) -> None:
     runner.start()
     host = "127.0.0.1" if settings.host == "localhost" else settings.host
     click.echo(f"ready: http://{f'[{host}]' if ':' in host else host}:{settings.port}")
-    wait_for_signal()
+    asked_to_stop.get()
     server.stop()
     runner.stop()
     application.close()
@@ -97,12 +102,10 @@ def _serve(settings: Settings) -> None:
 @click.option(
     "--grace",
     type=click.FloatRange(min=0),
-    default=GRACE_SECONDS,
-    show_default=True,
-    help="Seconds that pushed layers wait for an image before they go.",
+    help="Seconds for which unfinished pushes are left alone (default: a day for uploads, an hour else).",
 )
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def gc(data_dir: str | None, grace: float, output: str) -> None:
+def gc(data_dir: str | None, grace: float | None, output: str) -> None:
     """Free the bytes that nobody can reach any more. The server may be running."""
     folder = Path(data_dir) if data_dir else default_data_dir()
     if not (folder / "metadata.db").is_file():

@@ -234,6 +234,11 @@ def tag_invalid(tag: str) -> EcrError:
     return EcrError("TagNotATag", f"'{tag[:140]}' is not a tag", 400)
 
 
+def too_many_tag_parameters(limit: int) -> EcrError:
+    """More `?tag=` than a push may have (OCI distribution-spec, main branch: 414)."""
+    return EcrError("TooManyTagParameters", f"A push may have at most {limit} tag parameters", 414)
+
+
 def too_many_image_tags(name: str, account: str, tag: str, limit: int) -> EcrError:
     return EcrError(
         "LimitExceededException",
@@ -332,6 +337,11 @@ def layer_part_out_of_order(first: int, expected: int) -> EcrError:
 def layer_part_truncated(announced: int, received: int) -> EcrError:
     """The body ended before the bytes that were announced (text unverified)."""
     return EcrError("SizeInvalid", f"The body ended after {received} of {announced} bytes", 400)
+
+
+def layer_part_too_long(announced: int) -> EcrError:
+    """A chunk that goes on behind its Content-Range (text unverified)."""
+    return EcrError("SizeInvalid", f"The body is longer than the {announced} bytes of its Content-Range", 400)
 
 
 def content_range_invalid(value: str) -> EcrError:

@@ -8,6 +8,7 @@ class, the part that does the work, on sockets of its own (docs/decisions/0002-s
 
 import errno
 import os
+import queue
 import signal
 import socket
 import threading
@@ -142,9 +143,12 @@ class Server:
         return worker
 
 
-def wait_for_signal() -> None:
-    """Return when the process is asked to end: SIGTERM or SIGINT."""
-    asked = threading.Event()
+def stop_signal() -> "queue.SimpleQueue[int]":
+    """What gets an entry when the process is asked to end: SIGTERM or SIGINT.
+
+    A queue and not an event: a second signal while the first is being handled must not wait for a lock.
+    """
+    asked: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())
-    asked.wait()
+        signal.signal(number, lambda received, _: asked.put(received))
+    return asked

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
+# Of a body that nobody wants, this much is read and thrown away; then the connection is closed.
+MAX_DRAIN_BYTES = 1 << 30
+DRAIN_CHUNK_BYTES = 1 << 20
+
 _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
@@ -59,6 +63,16 @@ def read_body(environ: Environ, limit: int) -> bytes:
     if announced is not None and size < announced:
         raise errors.serialization(f"The request body ended after {size} of {announced} bytes")
     return b"".join(chunks)
+
+
+def drain(environ: Environ) -> None:
+    """Read what an answer left of the body: a client that finds the connection closed while it sends
+    never gets to see the answer. One that waits for 100 Continue has not sent any, and shall not.
+    """
+    has_body = content_length(environ) or "HTTP_TRANSFER_ENCODING" in environ
+    left = MAX_DRAIN_BYTES if has_body and "HTTP_EXPECT" not in environ else 0
+    while left > 0 and (chunk := environ["wsgi.input"].read(min(left, DRAIN_CHUNK_BYTES))):
+        left -= len(chunk)
 
 
 def origin(environ: Environ, emulator: "Emulator") -> str:

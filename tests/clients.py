@@ -1,6 +1,7 @@
 """Clients that tests drive an emulator with."""
 
 import base64
+import contextlib
 import hashlib
 import http.client
 import json
@@ -108,6 +109,15 @@ class Registry:
         finally:
             connection.close()
 
+    def login(self) -> dict[str, str]:
+        """The headers of a logged-in request on a connection of one's own."""
+        credentials = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        return {"Host": self.host or f"localhost:{self.port}", "Authorization": f"Basic {credentials}"}
+
+    def connection(self) -> contextlib.closing[http.client.HTTPConnection]:
+        """A connection for several requests, for use in a `with`."""
+        return contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30))
+
     def push_blob(self, name: str, content: bytes, algorithm: str = "sha256") -> str:
         """Push a blob in one request and return its digest."""
         digest = digest_of(content, algorithm)
@@ -136,6 +146,7 @@ class Running:
         self.application = application
         self._server = server
         self._clients: list[Any] = []
+        self._stopped = False
         self.port = server.port
         self.url = f"http://127.0.0.1:{server.port}"
 
@@ -158,6 +169,10 @@ class Running:
         return Registry(self.port, self.password(account, region), host)
 
     def stop(self) -> None:
+        """Stop serving and let go of the data folder. A second time does nothing."""
+        if self._stopped:
+            return
+        self._stopped = True
         for client in self._clients:
             client.close()
         self._server.stop()

@@ -9,10 +9,10 @@ crash nor a race between an upload and the sweeper can leave a row without bytes
 file without a row, which the sweeper finds.
 """
 
+import contextlib
 import hashlib
 import os
 import secrets
-import shutil
 import threading
 import time
 from collections import OrderedDict
@@ -33,13 +33,17 @@ class Readable(Protocol):
 
 
 class UploadLost(Exception):
-    """The file of an upload is shorter than what was acknowledged: the machine lost power."""
+    """The file of an upload is shorter than what was acknowledged: the machine lost power, or a reset."""
 
 
 @dataclass(slots=True, eq=False)
 class _Progress:
-    """The hash of the first `size_bytes` of an upload, and the lock that one writer at a time holds."""
+    """The hash of the first `size_bytes` of an upload, and the lock that one writer at a time holds.
 
+    `users` have the lock or wait for it.
+    """
+
+    users: int = 0
     size_bytes: int = 0
     sha256: "hashlib._Hash" = field(default_factory=lambda: hashlib.sha256(usedforsecurity=False))
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -59,16 +63,23 @@ class FileBlobs:
 
     # --- Uploads ---------------------------------------------------------------------------------------
 
-    def upload(self, upload_id: str) -> "FileUpload":
-        """The upload, for use in a `with`: nobody else can write it meanwhile."""
+    @contextlib.contextmanager
+    def upload(self, upload_id: str) -> Iterator["FileUpload"]:
+        """The upload; nobody else can write it meanwhile."""
         with self._progress_lock:
             progress = self._progress.setdefault(upload_id, _Progress())
+            progress.users += 1
             self._progress.move_to_end(upload_id)
             oldest_id, oldest = next(iter(self._progress.items()))
-            # One that is being written must keep its lock.
-            if len(self._progress) > MAX_OPEN_UPLOADS and not oldest.lock.locked():
+            # One that is in use must keep its lock.
+            if len(self._progress) > MAX_OPEN_UPLOADS and not oldest.users:
                 del self._progress[oldest_id]
-        return FileUpload(self._uploads / upload_id, progress)
+        try:
+            with progress.lock:
+                yield FileUpload(self._uploads / upload_id, progress)
+        finally:
+            with self._progress_lock:
+                progress.users -= 1
 
     def discard(self, upload_id: str) -> None:
         """Delete an upload's bytes, if there are any."""
@@ -77,7 +88,10 @@ class FileBlobs:
         (self._uploads / upload_id).unlink(missing_ok=True)
 
     def place(self, upload_id: str, digest: str) -> str:
-        """Move an upload's bytes, synced, to a name of their own under `digest`, and return that name."""
+        """Move an upload's bytes, synced, to a name of their own under `digest`, and return that name.
+
+        Raises UploadLost when the upload was discarded meanwhile.
+        """
         algorithm, _, hex_digits = digest.partition(":")
         shelf = self._blobs / algorithm / hex_digits[:2]
         if not shelf.is_dir():
@@ -85,9 +99,12 @@ class FileBlobs:
             self._sync(shelf.parent)
             self._sync(self._blobs)
         source = self._uploads / upload_id
-        self._sync(source)
         target = shelf / f"{hex_digits}-{secrets.token_hex(4)}"
-        source.rename(target)
+        try:
+            self._sync(source)
+            source.rename(target)
+        except FileNotFoundError:
+            raise UploadLost(upload_id) from None
         self._sync(shelf)
         with self._progress_lock:
             self._progress.pop(upload_id, None)
@@ -102,17 +119,6 @@ class FileBlobs:
         self.path(file).unlink(missing_ok=True)
 
     # --- The whole folder ------------------------------------------------------------------------------
-
-    def clear(self) -> None:
-        """Delete every blob and every upload."""
-        with self._progress_lock:
-            self._progress.clear()
-        for folder in (self._uploads, self._blobs):
-            for entry in folder.iterdir():
-                if entry.is_dir():
-                    shutil.rmtree(entry, ignore_errors=True)
-                else:
-                    entry.unlink(missing_ok=True)
 
     def forgotten_files(
         self, older_than_seconds: float, is_known: Callable[[str, str], bool]
@@ -150,13 +156,6 @@ class FileUpload:
     def __init__(self, path: Path, progress: _Progress) -> None:
         self._path = path
         self._progress = progress
-
-    def __enter__(self) -> "FileUpload":
-        self._progress.lock.acquire()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._progress.lock.release()
 
     def append(self, source: Readable, start: int, limit: int | None = None) -> int:
         """Write the bytes of `source` behind the first `start`, and return how many there were.

@@ -11,7 +11,7 @@ from ecr_emu import errors
 from ecr_emu.context import Call
 from ecr_emu.domain import manifests, mutability, names
 from ecr_emu.domain.manifests import Manifest
-from ecr_emu.store import images, layers
+from ecr_emu.store import images, layers, repositories
 from ecr_emu.store.images import Content, Image
 from ecr_emu.store.repositories import Repository
 
@@ -45,6 +45,7 @@ def put_image(
     manifest = _parse(body, media_type)
     content = Content(_digest(repository, body, digest), manifest.media_type, body)
     with call.store.write() as transaction:
+        repositories.confirm(transaction, repository)
         image = images.find(transaction, repository, content.digest)
         is_new = image is None
         if image is None:

@@ -1,11 +1,22 @@
 """Emptying an emulator."""
 
+import math
+
 from ecr_emu.context import Emulator
+from ecr_emu.store import layers, uploads
+
+# What SQL calls no limit.
+ALL = -1
 
 
 def reset(emulator: Emulator) -> None:
     """Forget every repository with all that belongs to it, and delete all bytes. Login tokens stay good."""
     with emulator.store.write() as transaction:
-        for table in ("repositories", "uploads", "layers", "blobs"):
-            transaction.execute(f"DELETE FROM {table}")  # noqa: S608 - names from this line
-    emulator.blobs.clear()
+        begun = uploads.delete_untouched(transaction, math.inf)
+        transaction.execute("DELETE FROM repositories")
+        dropped = layers.drop_unheld_blobs(transaction, ALL)
+    # Only the files of those rows: others may be on their way in again.
+    for upload_id in begun:
+        emulator.blobs.discard(upload_id)
+    for blob in dropped:
+        emulator.blobs.delete(blob.file)

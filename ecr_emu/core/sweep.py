@@ -9,6 +9,8 @@ from ecr_emu.store.database import Database
 
 UPLOAD_SECONDS = 24 * 3600
 GRACE_SECONDS = 3600
+# A file is in place a moment before its row is written; no grace may be shorter than that moment.
+PLACING_SECONDS = 300
 # Blobs forgotten in one transaction: few enough that other writers hardly wait.
 BATCH = 500
 
@@ -29,23 +31,25 @@ def sweep(
     blobs: FileBlobs,
     now: float,
     *,
-    grace_seconds: float = GRACE_SECONDS,
+    grace_seconds: float | None = None,
     progress: Callable[[Swept], None] = lambda swept: None,
 ) -> Swept:
     """Free what nobody can reach any more.
 
-    `now` is the emulator's clock. Layers without an image, and files without a row, are left alone for
-    `grace_seconds`: a push that is under way will ask for them.
+    `now` is the emulator's clock. What a push under way may still ask for is left alone for `grace_seconds`:
+    by default an hour for layers without an image and files without a row, a day for uploads.
     """
     swept = Swept()
+    upload_seconds = UPLOAD_SECONDS if grace_seconds is None else grace_seconds
+    grace_seconds = GRACE_SECONDS if grace_seconds is None else grace_seconds
     with store.write() as transaction:
-        abandoned = uploads.delete_untouched(transaction, now - UPLOAD_SECONDS)
+        abandoned = uploads.delete_untouched(transaction, now - upload_seconds)
         swept.layers = layers.remove_never_used(transaction, now - grace_seconds)
     for upload_id in abandoned:
         blobs.discard(upload_id)
     swept.uploads = len(abandoned)
     _drop_unheld(store, blobs, swept, progress)
-    _drop_forgotten(store, blobs, swept, grace_seconds)
+    _drop_forgotten(store, blobs, swept, max(grace_seconds, PLACING_SECONDS))
     progress(swept)
     return swept
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from ecr_emu import errors
 from ecr_emu.blobs.filesystem import FileUpload, Readable, UploadLost
 from ecr_emu.context import Call
-from ecr_emu.store import layers, uploads
+from ecr_emu.store import layers, repositories, uploads
 from ecr_emu.store.layers import Blob
 from ecr_emu.store.repositories import Repository
 from ecr_emu.store.uploads import Upload
@@ -38,6 +38,7 @@ def start(call: Call, repository: Repository) -> str:
     """Begin an upload and return its id, a UUID that both planes understand."""
     upload_id = str(uuid.uuid4())
     with call.store.write() as transaction:
+        repositories.confirm(transaction, repository)
         uploads.insert(transaction, repository, upload_id, call.now)
     return upload_id
 
@@ -86,9 +87,9 @@ def complete(
         try:
             upload = _write(upload, file, chunk)
             digest = choose(lambda algorithm: file.digest(algorithm, upload.received_bytes))
+            return digest, _store(call, repository, upload, digest)
         except UploadLost:
             raise _not_found(repository, upload_id) from None
-        return digest, _store(call, repository, upload, digest)
 
 
 def cancel(call: Call, repository: Repository, upload_id: str) -> None:
@@ -104,6 +105,7 @@ def cancel(call: Call, repository: Repository, upload_id: str) -> None:
 def mount(call: Call, repository: Repository, digest: str, source: str | None) -> bool:
     """Let the repository serve a blob that another one of its registry holds. False when none does."""
     with call.store.write() as transaction:
+        repositories.confirm(transaction, repository)
         if not layers.held_by(transaction, repository.registry, digest, source):
             return False
         layers.add(transaction, repository, digest, call.now)
@@ -117,6 +119,9 @@ def _write(upload: Upload, file: FileUpload, chunk: Chunk) -> Upload:
     copied = file.append(chunk.source, upload.received_bytes, chunk.length)
     if chunk.length is not None and copied < chunk.length:
         raise errors.layer_part_truncated(chunk.length, copied)
+    # Only a body without a Content-Length can be longer than its Content-Range.
+    if chunk.length is not None and chunk.source.read(1):
+        raise errors.layer_part_too_long(chunk.length)
     upload = replace(upload, received_bytes=upload.received_bytes + copied)
     if not chunk.is_part:
         return upload

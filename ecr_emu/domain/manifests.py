@@ -4,7 +4,6 @@ Formats: OCI image-spec 1.1 (manifest, index, artifact use), the older OCI artif
 image manifest version 2, schema 2. Docker schema 1 is refused: no client makes it any more.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -89,10 +88,11 @@ def parse(body: bytes, media_type: str | None, loads: Callable[[bytes], Any]) ->
     )
 
 
-def annotations(body: bytes) -> dict[str, str]:
-    """The annotations of a stored manifest."""
-    found = json.loads(body).get("annotations")
-    return found if isinstance(found, dict) else {}
+def annotations(body: bytes, loads: Callable[[bytes], Any]) -> dict[str, str]:
+    """The annotations of a stored manifest, read by the `loads` that parsed it: strings by strings."""
+    found = loads(body).get("annotations")
+    entries = found.items() if isinstance(found, dict) else ()
+    return {key: value for key, value in entries if isinstance(value, str)}
 
 
 def _media_type(document: Mapping[str, Any], announced: str | None) -> str:
@@ -173,4 +173,6 @@ def _artifact_type(document: Mapping[str, Any]) -> str | None:
     if own:
         return own
     config = document.get("config")
-    return config.get("mediaType") or None if isinstance(config, dict) else None
+    media_type = config.get("mediaType") if isinstance(config, dict) else None
+    # The older artifact manifest has no config, so nobody looked at what stands there.
+    return media_type if isinstance(media_type, str) and media_type else None

@@ -1,6 +1,5 @@
 """Whether a tag may be moved (reference: PutImageTagMutability in the ECR API reference)."""
 
-import re
 from collections.abc import Sequence
 
 MODES = ("MUTABLE", "IMMUTABLE", "MUTABLE_WITH_EXCLUSION", "IMMUTABLE_WITH_EXCLUSION")
@@ -16,7 +15,18 @@ def is_immutable(mode: str, filters: Sequence[str], tag: str) -> bool:
 
 def matches(pattern: str, tag: str) -> bool:
     """True when the whole tag fits the filter, in which * is any run of characters."""
-    return re.fullmatch(".*".join(map(re.escape, re.split(r"\*+", pattern))), tag) is not None
+    first, *others = pattern.split("*")
+    if not others:
+        return tag == pattern
+    *middle, last = others
+    # Each part at its earliest place: a regular expression would try every other place too, for hours.
+    position = len(first)
+    for part in middle:
+        found = tag.find(part, position)
+        if found < 0:
+            return False
+        position = found + len(part)
+    return tag.startswith(first) and tag.endswith(last) and position + len(last) <= len(tag)
 
 
 def check_filters(mode: str, filters: Sequence[str] | None) -> str | None:

@@ -20,15 +20,20 @@ def parse_range(header: str, size: int) -> tuple[int, int] | None:
     if match is None or match[0] == "bytes=-":
         return None
     if not match[1]:
-        length = min(int(match[2][:20]), size)
+        length = min(_number(match[2]), size)
         if length == 0:
             raise Unsatisfiable(header)
         return size - length, size - 1
-    first = int(match[1][:20])
-    last = min(int(match[2][:20]), size - 1) if match[2] else size - 1
+    first = _number(match[1])
+    last = min(_number(match[2]), size - 1) if match[2] else size - 1
     if first >= size or last < first:
         raise Unsatisfiable(header)
     return first, last
+
+
+def _number(digits: str) -> int:
+    # 20 digits are more bytes than there are; int() refuses some thousands of them.
+    return int(digits.lstrip("0")[:20] or "0")
 
 
 def parse_content_range(header: str) -> tuple[int, int] | None:

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-_REGISTRY_HOST = re.compile(r"(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.[^/]+", re.IGNORECASE)
-_REPOSITORY_ARN = re.compile(r"arn:([a-z-]+):ecr:([a-z0-9-]+):(\d{12}):repository/(.+)")
+_REGISTRY_HOST = re.compile(r"(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.[^/]+", re.IGNORECASE | re.ASCII)
+_REPOSITORY_ARN = re.compile(r"arn:([a-z-]+):ecr:([a-z0-9-]+):(\d{12}):repository/(.+)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def check_template(template: str) -> str | None:
     """What is wrong with a registry host template, or None."""
     try:
         host = template.format(account="000000000000", region="us-east-1", port=4566)
-    except (KeyError, IndexError, ValueError, AttributeError):
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError):
         return "only {account}, {region} and {port} can stand in it"
     if not re.fullmatch(r"(https?://)?[a-z0-9.-]+(:\d+)?", host):
         return "it must give a lower-case host name, with or without a port"

@@ -20,8 +20,6 @@ class Runner:
             "gc",
             "--data-dir",
             str(data_dir),
-            "--grace",
-            "3600",
         ]
         self._interval_seconds = interval_seconds
         self._stopping = threading.Event()

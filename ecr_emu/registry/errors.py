@@ -18,6 +18,7 @@ _CODES = {
     "InvalidParameterException": (400, "MANIFEST_INVALID"),
     "ImageTagAlreadyExistsException": (400, "TAG_INVALID"),
     "TagNotATag": (400, "TAG_INVALID"),
+    "TooManyTagParameters": (414, "TAG_INVALID"),
     "LayersNotFoundException": (404, "MANIFEST_BLOB_UNKNOWN"),
     "ReferencedImagesNotFoundException": (404, "MANIFEST_BLOB_UNKNOWN"),
     "ImageDigestDoesNotMatchException": (400, "DIGEST_INVALID"),

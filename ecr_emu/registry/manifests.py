@@ -33,7 +33,9 @@ def put(request: Request) -> Response:
     """Store an image; `?tag=` adds tags to a push by digest (OCI distribution-spec, main branch)."""
     repository = request.repository("ecr:PutImage")
     is_by_digest = ":" in request.reference
-    extra_tags = request.query.get("tag", [])[:MAX_TAG_PARAMETERS]
+    extra_tags = request.query.get("tag", [])
+    if len(extra_tags) > MAX_TAG_PARAMETERS:
+        raise errors.too_many_tag_parameters(MAX_TAG_PARAMETERS)
     tags = extra_tags if is_by_digest else [request.reference, *extra_tags]
     for tag in tags:
         if not names.is_oci_tag(tag):

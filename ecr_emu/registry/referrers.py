@@ -1,10 +1,12 @@
 """Referrers: /v2/<name>/referrers/<digest>."""
 
+from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import orjson
 
 from ecr_emu.domain import manifests
+from ecr_emu.domain.manifests import MAX_MANIFEST_BYTES
 from ecr_emu.registry.request import MAX_PAGE, Request
 from ecr_emu.store import images
 from ecr_emu.store.images import Referrer
@@ -16,25 +18,43 @@ def list_referrers(request: Request) -> Response:
     subject = request.digest()
     repository = request.repository("ecr:BatchGetImage")
     artifact_type = request.parameter("artifactType")
-    after = request.parameter("after") or "0"
-    position = int(after) if after.isascii() and after.isdecimal() and len(after) < 19 else 0
     with request.call.store.read() as connection:
-        rows = images.referrers(connection, repository, subject, artifact_type, position, MAX_PAGE + 1)
+        # No name for the rows: an unfinished SELECT must not outlive its turn on the connection.
+        shown, has_more = _cut(
+            images.referrers(connection, repository, subject, artifact_type, _position(request))
+        )
     headers = [("Content-Type", manifests.OCI_INDEX)]
     if artifact_type is not None:
         headers.append(("OCI-Filters-Applied", "artifactType"))
-    if len(rows) > MAX_PAGE:
+    if has_more:
         filters = {"artifactType": artifact_type} if artifact_type is not None else {}
-        query = urlencode({**filters, "after": rows[MAX_PAGE - 1].id})
-        headers.append(
-            ("Link", f'<{request.url(f"{request.name}/referrers/{subject}")}?{query}>; rel="next"')
-        )
+        query = urlencode({**filters, "after": shown[-1].id})
+        url = request.url(f"{request.name}/referrers/{subject}")
+        headers.append(("Link", f'<{url}?{query}>; rel="next"'))
     content = {
         "schemaVersion": 2,
         "mediaType": manifests.OCI_INDEX,
-        "manifests": [_descriptor(row) for row in rows[:MAX_PAGE]],
+        "manifests": [_descriptor(row) for row in shown],
     }
     return Response(200, headers, orjson.dumps(content))
+
+
+def _position(request: Request) -> int:
+    """Where the last page ended; anything that is not our own text begins anew."""
+    after = request.parameter("after") or ""
+    return int(after) if after.isascii() and after.isdecimal() and len(after) < 19 else 0
+
+
+def _cut(rows: Iterator[Referrer]) -> tuple[list[Referrer], bool]:
+    """One page, and whether more follow. Annotations are copied, so the manifests' bytes bound the answer."""
+    shown: list[Referrer] = []
+    size_bytes = 0
+    for row in rows:
+        size_bytes += len(row.body)
+        if shown and (len(shown) == MAX_PAGE or size_bytes > MAX_MANIFEST_BYTES):
+            return shown, True
+        shown.append(row)
+    return shown, False
 
 
 def _descriptor(referrer: Referrer) -> dict[str, object]:
@@ -45,6 +65,6 @@ def _descriptor(referrer: Referrer) -> dict[str, object]:
     }
     if referrer.artifact_type is not None:
         descriptor["artifactType"] = referrer.artifact_type
-    if found := manifests.annotations(referrer.body):
+    if found := manifests.annotations(referrer.body, orjson.loads):
         descriptor["annotations"] = found
     return descriptor

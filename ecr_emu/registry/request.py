@@ -50,7 +50,7 @@ class Request:
     @property
     def query(self) -> Mapping[str, list[str]]:
         text = self.environ.get("QUERY_STRING", "")
-        return parse_qs(text, keep_blank_values=True, max_num_fields=1000) if text else {}
+        return parse_qs(text, keep_blank_values=True) if text else {}
 
     def parameter(self, name: str) -> str | None:
         return self.query.get(name, [None])[0]

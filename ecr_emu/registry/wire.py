@@ -16,7 +16,7 @@ from ecr_emu.errors import EcrError
 from ecr_emu.registry import blobs, manifests, referrers, routes, tags, uploads
 from ecr_emu.registry.errors import render
 from ecr_emu.registry.request import Request
-from ecr_emu.wsgi import Environ, Response, StartResponse, origin, respond
+from ecr_emu.wsgi import Environ, Response, StartResponse, drain, origin, respond
 
 API_VERSION = ("Docker-Distribution-Api-Version", "registry/2.0")
 
@@ -82,15 +82,19 @@ def _send(environ: Environ, response: Response, start_response: StartResponse) -
         if isinstance(response.body, bytes) and not any(n == "Content-Length" for n, _ in response.headers):
             response.headers.append(("Content-Length", str(len(response.body))))
         response.body = b""
+    drain(environ)
     return respond(response, start_response)
 
 
 def _answer(emulator: Emulator, environ: Environ) -> Response:
     call = _identify(emulator, environ)
     route = routes.find(environ["PATH_INFO"])
-    handler = _HANDLERS[route.kind].get(environ["REQUEST_METHOD"])
+    handlers = _HANDLERS[route.kind]
+    handler = handlers.get(environ["REQUEST_METHOD"])
     if handler is None:
-        raise errors.unsupported_method(environ["REQUEST_METHOD"])
+        error = errors.unsupported_method(environ["REQUEST_METHOD"])
+        error.headers.append(("Allow", ", ".join(handlers)))
+        raise error
     return handler(Request(call, environ, route.name, route.reference))
 
 

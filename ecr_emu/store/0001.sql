@@ -1,7 +1,7 @@
 -- The first schema. Times are epoch seconds in UTC; sizes are bytes.
 
 CREATE TABLE repositories (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice: a request may still hold the id of one that went
     account TEXT NOT NULL,
     region TEXT NOT NULL,
     name TEXT NOT NULL,

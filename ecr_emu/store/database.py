@@ -5,6 +5,7 @@ ephemeral server, whose data nobody wants back.
 """
 
 import contextlib
+import fcntl
 import sqlite3
 import threading
 from collections import deque
@@ -28,7 +29,7 @@ class Database:
         self._synchronous = "FULL" if durable else "OFF"
         self._idle: deque[sqlite3.Connection] = deque()
         self._writing = threading.Lock()
-        with self.read() as connection:
+        with _alone(path), self.read() as connection:
             connection.execute("PRAGMA journal_mode=WAL")
             _migrate(connection)
 
@@ -65,10 +66,12 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                # On a full disk SQLite rolls back by itself.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
@@ -93,6 +96,14 @@ def schema_files() -> list[tuple[int, str]]:
     folder = resources.files(__package__)
     found = (entry for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return sorted((int(entry.name.removesuffix(".sql")), entry.read_text()) for entry in found)
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One opener at a time: two that both make the schema would trip over each other."""
+    with path.with_suffix(".opening").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -1,6 +1,6 @@
 """Rows of images: manifests in a repository, their tags, and what they refer to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from sqlite3 import Connection
 from typing import Any
@@ -154,22 +154,17 @@ def page_of_tags(connection: Connection, repository: Repository, after: str, lim
 
 
 def referrers(
-    connection: Connection,
-    repository: Repository,
-    subject: str,
-    artifact_type: str | None,
-    after: int,
-    limit: int,
-) -> list[Referrer]:
-    """Up to `limit` images with this subject in the order of their pushes, behind the id `after`."""
+    connection: Connection, repository: Repository, subject: str, artifact_type: str | None, after: int
+) -> Iterator[Referrer]:
+    """Images with this subject in the order of their pushes, behind the id `after`, read one by one."""
     rows = connection.execute(
         "SELECT i.id, i.digest, i.media_type, i.artifact_type, m.body "
         "FROM images i JOIN manifests m ON m.digest = i.digest "
         "WHERE i.repository_id = ? AND i.subject_digest = ? AND i.id > ? "
-        "AND (? IS NULL OR i.artifact_type = ?) ORDER BY i.id LIMIT ?",
-        (repository.id, subject, after, artifact_type, artifact_type, limit),
+        "AND (? IS NULL OR i.artifact_type = ?) ORDER BY i.id",
+        (repository.id, subject, after, artifact_type, artifact_type),
     )
-    return [Referrer(*row) for row in rows]
+    return (Referrer(*row) for row in rows)
 
 
 def sizes(connection: Connection, repository: Repository, digests: Iterable[str]) -> dict[str, int]:

@@ -63,6 +63,13 @@ def get(connection: Connection, registry: Registry, name: str) -> Repository:
     return repository
 
 
+def confirm(connection: Connection, repository: Repository) -> None:
+    """RepositoryNotFoundException when the repository was deleted since it was read."""
+    row = connection.execute("SELECT 1 FROM repositories WHERE id = ?", (repository.id,))
+    if row.fetchone() is None:
+        raise errors.repository_not_found(repository.name, repository.registry.account)
+
+
 def page(connection: Connection, registry: Registry, after: str, limit: int) -> list[Repository]:
     """Up to `limit` repositories in the order of their names, behind the name `after`."""
     sql = f"{_SELECT} AND name > ? ORDER BY name LIMIT ?"

@@ -1,5 +1,6 @@
 """Operations on repositories."""
 
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from ecr_emu import errors
@@ -7,6 +8,7 @@ from ecr_emu.context import Call
 from ecr_emu.control import paging
 from ecr_emu.control.operations import Answer, operation
 from ecr_emu.domain import mutability, resource_tags
+from ecr_emu.domain.registries import Registry
 from ecr_emu.store import images, repositories
 from ecr_emu.store.repositories import Repository
 
@@ -20,7 +22,7 @@ def create_repository(call: Call, request: "types.CreateRepositoryRequestTypeDef
     name = request["repositoryName"]
     call.authorize("ecr:CreateRepository", registry, name)
     tags = read_tags(request.get("tags", []))
-    encryption = _encryption(request)
+    encryption = _encryption(registry, request)
     filters = _filters(request)
     mode = request.get("imageTagMutability", "MUTABLE")
     _check_filters(mode, filters)
@@ -123,8 +125,8 @@ def read_tags(tags: Any) -> dict[str, str]:
     return dict(pairs)
 
 
-def _encryption(request: Any) -> dict[str, str]:
-    """The encryption configuration with the key's ARN, as ECR describes it.
+def _encryption(registry: Registry, request: Any) -> dict[str, str]:
+    """The encryption configuration, as ECR describes it: KMS without a key means the account's own key.
 
     Nothing is encrypted here; the setting is kept because tools read it back.
     """
@@ -134,6 +136,11 @@ def _encryption(request: Any) -> dict[str, str]:
             "encryptionConfiguration",
             "Invalid encryption configuration: Encryption key should not be set for AES256 encryption.",
         )
+    if given["encryptionType"] != "AES256" and "kmsKey" not in given:
+        # What the alias aws/ecr stands for is another key in each account and region.
+        key = uuid.uuid5(uuid.NAMESPACE_URL, f"{registry.account}/{registry.region}/alias/aws/ecr")
+        arn = f"arn:{registry.partition}:kms:{registry.region}:{registry.account}:key/{key}"
+        return {**given, "kmsKey": arn}
     return given
 
 

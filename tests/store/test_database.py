@@ -1,0 +1,138 @@
+"""The schema, the transactions, and what happens when they fail."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ecr_emu.domain.registries import Registry
+from ecr_emu.errors import EcrError
+from ecr_emu.store import repositories
+from ecr_emu.store.database import Database, NewerSchema, schema_files
+from ecr_emu.store.repositories import Repository
+from tests.consistency import side_by_side
+from tests.store.conftest import HOME, a_repository
+
+
+def names(store: Database) -> list[str]:
+    with store.read() as connection:
+        return [repository.name for repository in repositories.page(connection, HOME, "", 1000)]
+
+
+def test_an_empty_file_gets_the_newest_schema(store: Database) -> None:
+    with store.read() as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        assert version == schema_files()[-1][0]
+        assert connection.execute("SELECT count(*) FROM repositories").fetchone() == (0,)
+
+
+def test_the_schema_files_are_numbered_without_a_gap() -> None:
+    assert [number for number, _ in schema_files()] == list(range(1, len(schema_files()) + 1))
+
+
+def test_opening_again_keeps_what_is_there(store: Database, repository: Repository) -> None:
+    with closing(Database(store.path)) as again:
+        assert names(again) == [repository.name]
+
+
+def test_a_file_of_a_newer_version_is_left_alone(store: Database) -> None:
+    newer = schema_files()[-1][0] + 1
+    with store.read() as connection:
+        connection.execute(f"PRAGMA user_version={newer}")
+    with pytest.raises(NewerSchema):
+        Database(store.path)
+    with store.read() as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (newer,)
+
+
+def test_many_can_open_a_new_file_at_once(tmp_path: Path) -> None:
+    for number in range(20):
+        path = tmp_path / f"{number}.db"
+        for database in side_by_side([lambda path=path: Database(path)] * 6):
+            assert names(database) == []
+            database.close()
+
+
+@pytest.mark.parametrize(("durable", "synchronous"), [(True, 2), (False, 0)])
+def test_only_a_durable_database_waits_for_the_disk(tmp_path: Path, durable: bool, synchronous: int) -> None:
+    with closing(Database(tmp_path / "x.db", durable=durable)) as database, database.read() as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (synchronous,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_an_error_takes_the_whole_transaction_back(store: Database) -> None:
+    def write_and_fail() -> None:
+        with store.write() as transaction:
+            repositories.insert(transaction, a_repository("one"))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        write_and_fail()
+    assert names(store) == []
+    with store.write() as transaction:
+        repositories.insert(transaction, a_repository("two"))
+    assert names(store) == ["two"]
+
+
+def test_a_commit_that_fails_leaves_no_open_transaction(store: Database) -> None:
+    def hold_a_layer_of_nobody() -> None:
+        with store.write() as transaction:
+            transaction.execute("PRAGMA defer_foreign_keys=ON")
+            transaction.execute("INSERT INTO layers VALUES (1, 'sha256:00', 0)")
+
+    with pytest.raises(sqlite3.IntegrityError):
+        hold_a_layer_of_nobody()
+    with store.write() as transaction:
+        repositories.insert(transaction, a_repository("next"))
+    assert names(store) == ["next"]
+
+
+def test_a_full_disk_is_reported_and_writing_goes_on_when_there_is_room(store: Database) -> None:
+    def write_much() -> None:
+        with store.write() as transaction:
+            transaction.execute("INSERT INTO manifests VALUES ('sha256:00', zeroblob(10000000))")
+
+    with store.read() as connection:
+        connection.execute("PRAGMA max_page_count=100")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        write_much()
+    with store.write() as transaction:
+        transaction.execute("PRAGMA max_page_count=100000")
+    write_much()
+    with store.read() as connection:
+        assert connection.execute("SELECT count(*) FROM manifests").fetchone() == (1,)
+
+
+def test_a_snapshot_sees_one_state_while_others_write(store: Database, repository: Repository) -> None:
+    with store.snapshot() as connection:
+        assert repositories.find(connection, HOME, "late") is None
+        with store.write() as transaction:
+            repositories.insert(transaction, a_repository("late"))
+        assert repositories.find(connection, HOME, "late") is None
+    assert names(store) == ["late", repository.name]
+
+
+def test_writers_of_two_databases_on_one_file_lose_nothing(store: Database, repository: Repository) -> None:
+    with closing(Database(store.path)) as other:
+
+        def count_up(database: Database) -> None:
+            for _ in range(50):
+                with database.write() as transaction:
+                    found = repositories.get(transaction, HOME, repository.name)
+                    count = repositories.resource_tags(transaction, found).get("count", "0")
+                    repositories.put_resource_tags(transaction, found, {"count": str(int(count) + 1)})
+
+        side_by_side([lambda one=one: count_up(one) for one in (store, other) * 3])
+    with store.read() as connection:
+        assert repositories.resource_tags(connection, repository) == {"count": "300"}
+
+
+def test_a_name_is_taken_once_in_each_registry(store: Database, repository: Repository) -> None:
+    elsewhere = Registry(HOME.account, "eu-west-1")
+    with store.write() as transaction, pytest.raises(EcrError, match="already exists"):
+        repositories.insert(transaction, a_repository(repository.name))
+    with store.read() as connection:
+        assert repositories.find(connection, elsewhere, repository.name) is None
+    with pytest.raises(EcrError, match="does not exist in the registry"), store.read() as connection:
+        repositories.get(connection, elsewhere, repository.name)

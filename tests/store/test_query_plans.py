@@ -1,0 +1,75 @@
+"""Look-ups of a request use an index, however many rows there are."""
+
+from collections.abc import Callable
+from sqlite3 import Connection
+
+import pytest
+
+from ecr_emu.domain.manifests import OCI_MANIFEST, Layer, Manifest
+from ecr_emu.store import images, layers, repositories, uploads
+from ecr_emu.store.database import Database
+from ecr_emu.store.images import Content
+from ecr_emu.store.layers import Blob
+from ecr_emu.store.repositories import Repository
+from ecr_emu.store.uploads import Upload
+from tests.store.conftest import HOME
+
+DIGEST = "sha256:" + "a" * 64
+IMAGE = images.Image(1, DIGEST, OCI_MANIFEST, None, None, 1, 1.0)
+MANIFEST = Manifest(OCI_MANIFEST, (Layer(DIGEST, 1, ""),), (DIGEST,), None, None)
+
+LOOKUPS: dict[str, Callable[[Connection, Repository], object]] = {
+    "repositories.find": lambda c, r: repositories.find(c, HOME, r.name),
+    "repositories.confirm": lambda c, r: repositories.confirm(c, r),
+    "repositories.page": lambda c, r: repositories.page(c, HOME, "a", 10),
+    "repositories.resource_tags": lambda c, r: repositories.resource_tags(c, r),
+    "repositories.delete": lambda c, r: repositories.delete(c, r),
+    "images.find": lambda c, r: images.find(c, r, DIGEST),
+    "images.find_tagged": lambda c, r: images.find_tagged(c, r, "v1"),
+    "images.content by tag": lambda c, r: images.content(c, HOME, r.name, "v1"),
+    "images.content by digest": lambda c, r: images.content(c, HOME, r.name, DIGEST),
+    "images.exist": lambda c, r: images.exist(c, r),
+    "images.page": lambda c, r: images.page(c, r, "ANY", 5, 10),
+    "images.page of tagged": lambda c, r: images.page(c, r, "TAGGED", 5, 10),
+    "images.page of untagged": lambda c, r: images.page(c, r, "UNTAGGED", 5, 10),
+    "images.page_of_ids": lambda c, r: images.page_of_ids(c, r, "ANY", (5, ""), 10),
+    "images.page_of_tags": lambda c, r: images.page_of_tags(c, r, "a", 10),
+    "images.referrers": lambda c, r: images.referrers(c, r, DIGEST, "text/x", 0),
+    "images.sizes": lambda c, r: images.sizes(c, r, [DIGEST]),
+    "images.parents": lambda c, r: images.parents(c, r, DIGEST),
+    "images.insert": lambda c, r: images.insert(c, r, Content(DIGEST, OCI_MANIFEST, b"{}"), MANIFEST, 1, 1.0),
+    "images.delete": lambda c, r: images.delete(c, IMAGE),
+    "images.delete_tag": lambda c, r: images.delete_tag(c, r, "v1"),
+    "layers.find": lambda c, r: layers.find(c, r, DIGEST),
+    "layers.locate": lambda c, r: layers.locate(c, HOME, r.name, DIGEST),
+    "layers.held_by one": lambda c, r: layers.held_by(c, HOME, DIGEST, r.name),
+    "layers.held_by any": lambda c, r: layers.held_by(c, HOME, DIGEST, None),
+    "layers.media_type": lambda c, r: layers.media_type(c, r, DIGEST),
+    "layers.put_blob": lambda c, r: layers.put_blob(c, Blob(DIGEST, "file", 1)),
+    "layers.remove": lambda c, r: layers.remove(c, r, DIGEST),
+    "layers.remove_unused": lambda c, r: layers.remove_unused(c, r.id, [DIGEST]),
+    "layers.of_image": lambda c, r: layers.of_image(c, 1),
+    "layers.is_known_file": lambda c, r: layers.is_known_file(c, "file", DIGEST),
+    "uploads.find": lambda c, r: uploads.find(c, r, "id"),
+    "uploads.exists": lambda c, r: uploads.exists(c, "id"),
+    "uploads.update": lambda c, r: uploads.update(c, Upload("id"), 1.0),
+    "uploads.delete": lambda c, r: uploads.delete(c, "id"),
+}
+
+
+@pytest.mark.parametrize("name", LOOKUPS)
+def test_a_lookup_reads_no_whole_table(store: Database, repository: Repository, name: str) -> None:
+    statements: list[str] = []
+    with store.write() as transaction:
+        transaction.set_trace_callback(statements.append)
+        LOOKUPS[name](transaction, repository)
+        transaction.set_trace_callback(None)
+        # Statements of triggers are shown as comments.
+        plans = [
+            step
+            for sql in statements
+            if not sql.startswith("--")
+            for *_, step in transaction.execute(f"EXPLAIN QUERY PLAN {sql}")
+        ]
+    assert statements != []
+    assert [step for step in plans if step.startswith("SCAN")] == []
