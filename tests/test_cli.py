@@ -14,7 +14,7 @@ import pytest
 from ecr_emu.store.database import Database, schema_files
 from tests.clients import Running, digest_of
 from tests.consistency import check_consistency, files_in
-from tests.processes import Served, data_files, run, serving
+from tests.processes import Served, data_files, needs_ipv6, run, serving
 
 MISSING = "/nonexistent"
 
@@ -92,6 +92,7 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
     assert message == f"port {port} is in use; choose another with --port"
 
 
+@needs_ipv6
 def test_a_port_in_use_on_the_other_loopback_address_is_one_line(tmp_path: Path) -> None:
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
         port = taken.getsockname()[1]
@@ -179,7 +180,7 @@ def test_settings_that_make_no_sense_are_one_line(options: tuple[str, ...], mess
 
 
 @pytest.mark.parametrize(
-    "options", [("--port", "70000"), ("--port", "-1"), ("--host", "300.1.1.1"), ("--host", "nowhere.invalid")]
+    "options", [("--port", "70000"), ("--port", "-1"), ("--host", "192.0.2.1"), ("--host", "2001:db8::1")]
 )
 def test_an_address_that_cannot_be_is_one_line(tmp_path: Path, options: tuple[str, ...]) -> None:
     assert refused("serve", "--data-dir", tmp_path, *options).startswith("cannot listen on ")

@@ -25,6 +25,10 @@ def create(emulator: Emulator, implemented: int, total: int) -> Flask:
 
     @pages.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> ResponseReturnValue:
-        return jsonify(error=error.name, message=error.description), error.code or 500
+        # Its own response has the headers that belong to the status: Allow for 405.
+        response = error.get_response()
+        response.content_type = "application/json"
+        response.set_data(jsonify(error=error.name, message=error.description).data)
+        return response
 
     return pages

@@ -65,6 +65,12 @@ def invalid(member: str, constraint: str) -> tuple[str, str]:
     return "InvalidParameterException", message
 
 
+def tampered(sealed: str) -> str:
+    """The same text with another letter in its middle."""
+    middle = len(sealed) // 2
+    return sealed[:middle] + ("A" if sealed[middle] != "A" else "B") + sealed[middle + 1 :]
+
+
 @dataclass
 class Repo:
     """A repository of the JSON API, and short ways to fill it through that API."""

@@ -1,6 +1,8 @@
 """One function for each operation; its name is its registration: delete_repository, DeleteRepository."""
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 from ecr_emu.context import Call
@@ -11,11 +13,10 @@ Operation = Callable[[Call, Any], Answer]
 
 def implemented() -> dict[str, Operation]:
     """The operations that are built, by their name in snake case."""
-    from ecr_emu.control.operations import images, layers, registry, repositories, tags
-
+    modules = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]
     return {
         name: function
-        for module in (images, layers, registry, repositories, tags)
+        for module in modules
         for name, function in vars(module).items()
         if getattr(function, "is_operation", False)
     }
