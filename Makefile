@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run fmt lint type test check conformance bench model docs clean
+.PHONY: help setup run fmt lint type test check conformance parity bench model docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ check: lint type test ## Style, types and tests
 conformance: $(VENV)/.dev ## OCI suite, real engines and the README (Debian packages: docs/conformance.md)
 	$(BIN)/python conformance/oci/run.py
 	$(BIN)/python -m pytest conformance
+
+parity: $(VENV)/.dev ## What AWS answers, asked of ecr-emu or of ENDPOINT=http://…
+	$(BIN)/python -m conformance.parity $(if $(ENDPOINT),--endpoint $(ENDPOINT))
 
 bench: $(VENV)/.dev ## Measure against docker-registry, side by side
 	$(BIN)/python -m conformance.bench

@@ -1,9 +1,8 @@
 """What a request knows: who asks, which registry is meant, when, and the stores to use."""
 
 import time
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ecr_emu import errors
@@ -53,7 +52,7 @@ class Call:
     registry: Registry
     origin: str
     now: float
-    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    request_id: str = ""
 
     @property
     def store(self) -> Database:

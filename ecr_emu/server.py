@@ -12,6 +12,7 @@ import queue
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -25,6 +26,8 @@ BACKLOG = 1024
 # Threads that run the application, made as they are needed: a slow client keeps one.
 MAX_THREADS = 64
 IDLE_THREAD_SECONDS = 30
+# How long running requests have to end: a client that stopped sending would keep the server for ever.
+DRAIN_SECONDS = 30
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
@@ -100,8 +103,9 @@ class Server:
             listener.close()
         for signaller, _ in self._workers:
             signaller.set()
+        deadline = time.monotonic() + DRAIN_SECONDS
         for _, stopped in self._workers:
-            stopped.wait()
+            stopped.wait(max(deadline - time.monotonic(), 0))
         self._running.clear()
 
     def _serve(self, listener: socket.socket) -> object:

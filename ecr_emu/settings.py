@@ -44,6 +44,9 @@ SETTINGS = (
     ),
     Setting("auth", "token", "token: docker must log in; open: the data plane asks nobody.", AUTH_MODES),
     Setting("sweep_interval", 3600, "Seconds between two background sweeps of unused bytes; 0 means never."),
+    Setting(
+        "restore_seconds", 0, "Seconds that an image stays ACTIVATING when it is taken from the archive."
+    ),
     Setting("log_level", "info", "How much goes to stderr; debug shows each request.", LOG_LEVELS),
 )
 
@@ -61,6 +64,7 @@ class Settings:
     registry_host: str | None = None
     auth: str = "token"
     sweep_interval: int = 3600
+    restore_seconds: int = 0
     log_level: str = "info"
 
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
+from ecr_emu.store.database import Database
 from tests.clients import digest_of
 
 Result = TypeVar("Result")
@@ -27,6 +28,18 @@ def check_consistency(folder: Path) -> None:
             assert digest_of(body, digest[:6]) == digest
         unused = "SELECT digest FROM manifests WHERE digest NOT IN (SELECT digest FROM images)"
         assert database.execute(unused).fetchall() == []
+
+
+def rows(store: Database) -> dict[str, int]:
+    """How many rows each table has. The tables are those of the database, so that none is forgotten."""
+    with store.read() as connection:
+        names = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        ).fetchall()
+        return {
+            name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # noqa: S608 - its own names
+            for (name,) in names
+        }
 
 
 def files_in(folder: Path) -> set[str]:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class Served:
         """A registry client without a login, for a server that asks nobody."""
         return Registry(self.port, None)
 
-    def ecr(self) -> "closing[Any]":
+    def ecr(self) -> closing[Any]:
         """A boto3 client, for use in a `with`."""
         session = boto3.session.Session("test", "secret", region_name="us-east-1")
         return closing(session.client("ecr", endpoint_url=f"http://127.0.0.1:{self.port}"))
@@ -101,6 +101,15 @@ def _has_ipv6() -> bool:
 
 
 needs_ipv6 = pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6 loopback address")
+
+
+def wait_until_refused(port: int) -> None:
+    """Return when nobody takes connections on a port any more."""
+    with suppress(ConnectionRefusedError):
+        while True:
+            # One that comes while the socket is being closed is reset.
+            with suppress(ConnectionResetError):
+                socket.create_connection(("127.0.0.1", port), timeout=5).close()
 
 
 def data_files(folder: Path) -> set[str]:

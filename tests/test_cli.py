@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import click
 import pytest
 
+from ecr_emu.cli import main
+from ecr_emu.settings import SETTINGS
 from ecr_emu.store.database import Database, schema_files
 from tests.clients import Running, digest_of
 from tests.consistency import check_consistency, files_in
-from tests.processes import Served, data_files, needs_ipv6, run, serving
+from tests.processes import Served, data_files, needs_ipv6, run, serving, wait_until_refused
 
 MISSING = "/nonexistent"
 
@@ -53,6 +56,12 @@ def test_settings_come_from_the_environment_and_options_win(tmp_path: Path) -> N
         assert repository["repositoryUri"] == "us-east-1.111122223333.test:1/team/app"
         assert server.registry.request("GET", "/v2/").status == 200
     assert (tmp_path / "folder" / "metadata.db").is_file()
+
+
+def test_setting_that_is_a_number_is_read_as_one() -> None:
+    options = {option.name: option for option in main.commands["serve"].params}
+    numbers = {setting.name for setting in SETTINGS if type(setting.default) is int}
+    assert {name for name, option in options.items() if option.type is click.INT} == numbers
 
 
 def test_data_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -209,11 +218,8 @@ def server(tmp_path: Path) -> Iterator[Served]:
 def stop_in_the_middle(server: Served) -> None:
     """Ask the server to end and return when it no longer takes connections."""
     server.terminate()
-    try:
-        while True:
-            socket.create_connection(("127.0.0.1", server.port), timeout=5).close()
-    except ConnectionRefusedError:
-        assert server.process.poll() is None
+    wait_until_refused(server.port)
+    assert server.process.poll() is None
 
 
 def test_an_upload_under_way_is_finished_before_the_server_ends(tmp_path: Path) -> None:

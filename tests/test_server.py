@@ -13,7 +13,7 @@ from ecr_emu.server import LOOPBACK, Server, bind
 from ecr_emu.wsgi import Environ, StartResponse
 from tests.clients import Running
 from tests.consistency import side_by_side
-from tests.processes import needs_ipv6
+from tests.processes import needs_ipv6, wait_until_refused
 
 
 @contextmanager
@@ -101,21 +101,19 @@ def test_stopping_waits_for_the_requests_that_run() -> None:
     server = Server(slow, bind("localhost", 0))
     server.start()
 
+    port = server.port
+
     def stop() -> bytes:
         assert asked.wait(30)
         stopping = threading.Thread(target=server.stop)
         stopping.start()
-        with pytest.raises(ConnectionRefusedError):
-            while True:
-                socket.create_connection(("127.0.0.1", server.port), timeout=5).close()
+        wait_until_refused(port)
         assert stopping.is_alive()
         may_answer.set()
         stopping.join(30)
         return b"" if stopping.is_alive() else b"stopped"
 
-    port = server.port
-    server_port = lambda: port  # noqa: E731
-    assert side_by_side([lambda: get(server_port()), stop]) == [b"hello", b"stopped"]
+    assert side_by_side([lambda: get(port), stop]) == [b"hello", b"stopped"]
 
 
 def hello(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

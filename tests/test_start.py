@@ -18,7 +18,7 @@ from ecr_emu.jobs.runner import Runner
 from ecr_emu.server import Server, bind
 from ecr_emu.settings import Settings
 
-SIGNED = "AWS4-HMAC-SHA256 Credential=test/20250101/us-east-1/ecr/aws4_request, SignedHeaders=host, Signature=0"
+SCOPE = "test/20250101/us-east-1/ecr/aws4_request"
 
 sockets = bind("127.0.0.1", 0)
 application = build(Settings(data_dir=Path(sys.argv[1]), port=sockets[0].getsockname()[1]))
@@ -29,7 +29,7 @@ with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) a
     headers = {
         "X-Amz-Target": "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories",
         "Content-Type": "application/x-amz-json-1.1",
-        "Authorization": SIGNED,
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders=host, Signature=0",
     }
     connection.request("POST", "/", b"{}", headers)
     response = connection.getresponse()

@@ -99,11 +99,12 @@ class Bench:
         with tempfile.TemporaryDirectory(prefix="ecr-emu-bench-") as folder:
             for peer in peers:
                 self._stop(start(peer, Path(folder) / peer.name))
-        for _ in range(self._plan.rounds):
+        for number in range(1, self._plan.rounds + 1):
             with contextlib.ExitStack() as stack:
                 folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ecr-emu-bench-"))
                 subjects = [self._enter(stack, peer, Path(folder) / peer.name) for peer in peers]
-                self._measure(subjects)
+                # Who comes first may find warmer memory in the kernel, so that changes each round.
+                self._measure(subjects if number % 2 else subjects[::-1])
 
     def _enter(self, stack: contextlib.ExitStack, peer: Peer, folder: Path) -> Subject:
         """Start a server, note start and idle memory, and store the small image."""

@@ -7,7 +7,6 @@ first one in the model's order), because AWS has parsed the whole body before it
 
 import base64
 import binascii
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -148,7 +147,7 @@ def _read_map(codec: Codec, name: str, shape: Mapping[str, Any]) -> Read:
 def _read_string(codec: Codec, name: str, shape: Mapping[str, Any]) -> Read:
     check = _length_check(shape)
     enum = frozenset(shape.get("enum", ()))
-    pattern = re.compile(shape["pattern"]) if "pattern" in shape else None
+    pattern = wording.pattern(name, shape["pattern"]) if "pattern" in shape else None
 
     def read(value: Any, path: str, broken: list[EcrError]) -> str:
         if not isinstance(value, str):

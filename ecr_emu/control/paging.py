@@ -31,6 +31,10 @@ class Page:
         """The token for what follows, or None when `rows`, with their one too many, show the end."""
         if len(rows) <= self.limit:
             return None
+        return self.token(position)
+
+    def token(self, position: Any) -> str:
+        """The token for what follows a position."""
         return self.call.emulator.keys.seal(self.purpose, position)
 
 

@@ -19,7 +19,7 @@ from ecr_emu.control.model import Model, load
 from ecr_emu.domain import credentials
 from ecr_emu.domain.registries import Registry
 from ecr_emu.errors import EcrError
-from ecr_emu.wsgi import Environ, Response, StartResponse, origin, read_body, respond
+from ecr_emu.wsgi import Environ, Response, StartResponse, drain, origin, read_body, respond
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 # A layer part of 20,971,520 bytes in base64, and room for the other members.
@@ -68,6 +68,7 @@ class Control:
         except Exception:
             log.exception("request %s failed", request_id)
             response = _error(errors.internal_failure(), request_id)
+        drain(environ)
         return respond(response, start_response)
 
     def _find(self, environ: Environ) -> _Built:

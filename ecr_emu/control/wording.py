@@ -4,6 +4,7 @@ Two phrasings live side by side in ECR: the framework's, `Member must …`, and 
 few members. Those members stand in the tables here (seen on AWS; reference, control plane 1.6).
 """
 
+import re
 from collections.abc import Sequence
 
 from ecr_emu.domain import names
@@ -22,6 +23,19 @@ _PATTERNS = {
 _ENUMS = {
     "imageTagMutability": ["IMMUTABLE", "MUTABLE", "MUTABLE_WITH_EXCLUSION", "IMMUTABLE_WITH_EXCLUSION"],
 }
+
+# Regular expressions of the model that try the same letters in many ways, for hours on a hostile string, and
+# what accepts the same strings in one pass (tests/control/test_patterns.py). Error texts name the model's.
+_ONE_PASS = {
+    "RepositoryFilterValue": r"(?:[a-z0-9][a-z0-9._-]*/)*[a-z0-9._-]*",
+    "ScanningRepositoryFilterValue": r"[a-z0-9*]+(?:[._\-/][a-z0-9*]+)*",
+    "SigningRepositoryFilterValue": r"[a-z0-9*]+(?:[._\-/][a-z0-9*]+)*",
+}
+
+
+def pattern(shape_name: str, model_pattern: str) -> re.Pattern[str]:
+    """What the strings of a shape must match as a whole."""
+    return re.compile(_ONE_PASS.get(shape_name, model_pattern))
 
 
 def _member(path: str) -> str:
@@ -48,8 +62,8 @@ def too_large(path: str, highest: int) -> EcrError:
     return invalid_parameter(path, f"Member must have value less than or equal to {highest}")
 
 
-def no_match(path: str, pattern: str) -> EcrError:
-    default = f"Member must satisfy regular expression pattern: {pattern}"
+def no_match(path: str, model_pattern: str) -> EcrError:
+    default = f"Member must satisfy regular expression pattern: {model_pattern}"
     return invalid_parameter(path, _PATTERNS.get(path, default))
 
 

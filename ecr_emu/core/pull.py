@@ -1,22 +1,48 @@
 """Finding what a pull needs: one look-up each, and a second only to say what is missing."""
 
+from collections.abc import Iterable
+
 from ecr_emu import errors
 from ecr_emu.context import Call
+from ecr_emu.domain import pull_times
 from ecr_emu.domain.registries import Registry
-from ecr_emu.store import images, layers, repositories
+from ecr_emu.store import documents, images, layers, repositories
 from ecr_emu.store.images import Content
 from ecr_emu.store.layers import Blob
 
+# Documents of a registry: the principals whose pulls leave lastRecordedPullTime alone.
+EXCLUSION = "pull-time-exclusion"
+# PullTimeUpdateExclusionList of the service model has at most so many.
+MAX_EXCLUSIONS = 100
 
-def manifest(call: Call, registry: Registry, name: str, reference: str) -> Content:
-    """The manifest behind a tag or digest, or RepositoryNotFoundException or ImageNotFound."""
+
+def manifest(call: Call, registry: Registry, name: str, reference: str, *, is_pull: bool) -> Content:
+    """The manifest behind a tag or digest, or RepositoryNotFoundException or ImageNotFound.
+
+    `is_pull` is False for a look at it: HEAD is no pull.
+    """
     call.authorize("ecr:BatchGetImage", registry, name)
     with call.store.read() as connection:
-        content = images.content(connection, registry, name, reference)
-        if content is None:
+        found = images.pullable(connection, registry, name, reference, call.now)
+        if found is None:
             repositories.get(connection, registry, name)
             raise errors.requested_image_not_found()
-    return content
+    if is_pull and pull_times.is_due(found.pulled_at, call.now):
+        record(call, registry, [found.image_id])
+    return found.content
+
+
+def record(call: Call, registry: Registry, image_ids: Iterable[int]) -> None:
+    """Write down that these images were pulled now, unless pulls by the caller are not recorded.
+
+    The caller has looked which times are due, so that most pulls write nothing.
+    """
+    with call.store.read() as connection:
+        exclusions = documents.page(connection, registry, EXCLUSION, "", MAX_EXCLUSIONS)
+    if pull_times.is_excluded(call.principal.arn, [exclusion.key for exclusion in exclusions]):
+        return
+    with call.store.write() as transaction:
+        images.record_pulls(transaction, image_ids, call.now)
 
 
 def blob(call: Call, registry: Registry, name: str, digest: str, action: str) -> Blob:

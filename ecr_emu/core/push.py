@@ -9,9 +9,10 @@ import orjson
 
 from ecr_emu import errors
 from ecr_emu.context import Call
+from ecr_emu.core import after_push
 from ecr_emu.domain import manifests, mutability, names
 from ecr_emu.domain.manifests import Manifest
-from ecr_emu.store import images, layers, repositories
+from ecr_emu.store import images, layers
 from ecr_emu.store.images import Content, Image
 from ecr_emu.store.repositories import Repository
 
@@ -45,17 +46,24 @@ def put_image(
     manifest = _parse(body, media_type)
     content = Content(_digest(repository, body, digest), manifest.media_type, body)
     with call.store.write() as transaction:
-        repositories.confirm(transaction, repository)
+        settings = after_push.find_settings(transaction, repository)
         image = images.find(transaction, repository, content.digest)
         is_new = image is None
         if image is None:
             size_bytes = _check_references(transaction, repository, manifest)
             # The image comes first, so that a refused tag rolls it back.
             image = images.insert(transaction, repository, content, manifest, size_bytes, call.now)
-        fresh_tags = _check_tags(transaction, repository, image, tags)
+        # Pushing an archived image takes it back at once (ECR user guide, Restoring an archived image).
+        is_back = image.status_at(call.now) != "ACTIVE"
+        if is_back:
+            images.restore(transaction, image, call.now)
+        fresh_tags = _check_tags(transaction, repository, image, tags, may_stand=is_back)
         for tag in fresh_tags:
             images.put_tag(transaction, repository, tag, image)
-    return Pushed(image, manifest, is_new or bool(fresh_tags))
+        is_news = is_new or is_back or bool(fresh_tags)
+        if is_news:
+            after_push.start(transaction, call.now, repository, image, settings)
+    return Pushed(image, manifest, is_news)
 
 
 def _parse(body: bytes, media_type: str | None) -> Manifest:
@@ -98,16 +106,23 @@ def _check_references(transaction: Connection, repository: Repository, manifest:
 
 
 def _check_tags(
-    transaction: Connection, repository: Repository, image: Image, tags: Sequence[str]
+    transaction: Connection, repository: Repository, image: Image, tags: Sequence[str], *, may_stand: bool
 ) -> list[str]:
-    """Those of `tags` that do not point at the image yet, or the error that refuses one."""
+    """Those of `tags` that do not point at the image yet, or the error that refuses one.
+
+    `may_stand` lets an immutable tag be named that points at the image already.
+    """
     fresh = []
     for tag in dict.fromkeys(tags):
         holder = images.find_tagged(transaction, repository, tag)
+        is_there = holder is not None and holder.id == image.id
         # An immutable tag is refused for the same digest too (reference, data plane 2.4).
-        if holder and mutability.is_immutable(repository.tag_mutability, repository.mutability_filters, tag):
+        is_taken = holder is not None and not (is_there and may_stand)
+        if is_taken and mutability.is_immutable(
+            repository.tag_mutability, repository.mutability_filters, tag
+        ):
             raise errors.image_tag_already_exists(repository.name, tag)
-        if holder is None or holder.id != image.id:
+        if not is_there:
             fresh.append(tag)
     if len(image.tags) + len(fresh) > MAX_TAGS_PER_IMAGE:
         raise errors.too_many_image_tags(

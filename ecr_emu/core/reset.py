@@ -10,10 +10,11 @@ ALL = -1
 
 
 def reset(emulator: Emulator) -> None:
-    """Forget every repository with all that belongs to it, and delete all bytes. Login tokens stay good."""
+    """Forget all repositories and settings of registries, and delete all bytes. Login tokens stay good."""
     with emulator.store.write() as transaction:
         begun = uploads.delete_untouched(transaction, math.inf)
-        transaction.execute("DELETE FROM repositories")
+        for table in ("repositories", "registry_documents"):
+            transaction.execute(f"DELETE FROM {table}")  # noqa: S608 - names from this line
         dropped = layers.drop_unheld_blobs(transaction, ALL)
     # Only the files of those rows: others may be on their way in again.
     for upload_id in begun:

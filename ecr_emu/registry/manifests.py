@@ -11,15 +11,18 @@ from ecr_emu.registry.request import Request
 from ecr_emu.store import images
 from ecr_emu.wsgi import Response, read_body
 
-# OCI distribution-spec: at least 10 tags in one push must work; no client sends more than a few.
-MAX_TAG_PARAMETERS = 100
+# OCI distribution-spec: at least 10 tags in one push must work; no client sends more than a few. Each comes
+# back in a header of its own, and Python's http.client reads no more than 100 headers.
+MAX_TAG_PARAMETERS = 50
 
 
 def get(request: Request) -> Response:
     """The exact bytes that were pushed; nothing is converted."""
     if ":" in request.reference:
         request.digest()
-    content = pull.manifest(request.call, request.call.registry, request.name, request.reference)
+    call = request.call
+    is_pull = request.method != "HEAD"
+    content = pull.manifest(call, call.registry, request.name, request.reference, is_pull=is_pull)
     headers = [
         ("Content-Type", content.media_type),
         ("Content-Length", str(len(content.body))),
@@ -31,7 +34,7 @@ def get(request: Request) -> Response:
 
 def put(request: Request) -> Response:
     """Store an image; `?tag=` adds tags to a push by digest (OCI distribution-spec, main branch)."""
-    repository = request.repository("ecr:PutImage")
+    repository = request.repository_for_push("ecr:PutImage")
     is_by_digest = ":" in request.reference
     extra_tags = request.query.get("tag", [])
     if len(extra_tags) > MAX_TAG_PARAMETERS:

@@ -1,14 +1,13 @@
 """Referrers: /v2/<name>/referrers/<digest>."""
 
-from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import orjson
 
+from ecr_emu.core import referrers
+from ecr_emu.core.referrers import Query
 from ecr_emu.domain import manifests
-from ecr_emu.domain.manifests import MAX_MANIFEST_BYTES
 from ecr_emu.registry.request import MAX_PAGE, Request
-from ecr_emu.store import images
 from ecr_emu.store.images import Referrer
 from ecr_emu.wsgi import Response
 
@@ -18,19 +17,16 @@ def list_referrers(request: Request) -> Response:
     subject = request.digest()
     repository = request.repository("ecr:BatchGetImage")
     artifact_type = request.parameter("artifactType")
-    with request.call.store.read() as connection:
-        # No name for the rows: an unfinished SELECT must not outlive its turn on the connection.
-        shown, has_more = _cut(
-            images.referrers(connection, repository, subject, artifact_type, _position(request))
-        )
+    query = Query(subject, [artifact_type] if artifact_type is not None else [])
+    shown, has_more = referrers.page(request.call, repository, query, _position(request), MAX_PAGE)
     headers = [("Content-Type", manifests.OCI_INDEX)]
     if artifact_type is not None:
         headers.append(("OCI-Filters-Applied", "artifactType"))
     if has_more:
         filters = {"artifactType": artifact_type} if artifact_type is not None else {}
-        query = urlencode({**filters, "after": shown[-1].id})
+        parameters = urlencode({**filters, "after": shown[-1].id})
         url = request.url(f"{request.name}/referrers/{subject}")
-        headers.append(("Link", f'<{url}?{query}>; rel="next"'))
+        headers.append(("Link", f'<{url}?{parameters}>; rel="next"'))
     content = {
         "schemaVersion": 2,
         "mediaType": manifests.OCI_INDEX,
@@ -45,18 +41,6 @@ def _position(request: Request) -> int:
     return int(after) if after.isascii() and after.isdecimal() and len(after) < 19 else 0
 
 
-def _cut(rows: Iterator[Referrer]) -> tuple[list[Referrer], bool]:
-    """One page, and whether more follow. Annotations are copied, so the manifests' bytes bound the answer."""
-    shown: list[Referrer] = []
-    size_bytes = 0
-    for row in rows:
-        size_bytes += len(row.body)
-        if shown and (len(shown) == MAX_PAGE or size_bytes > MAX_MANIFEST_BYTES):
-            return shown, True
-        shown.append(row)
-    return shown, False
-
-
 def _descriptor(referrer: Referrer) -> dict[str, object]:
     descriptor: dict[str, object] = {
         "mediaType": referrer.media_type,
@@ -65,6 +49,6 @@ def _descriptor(referrer: Referrer) -> dict[str, object]:
     }
     if referrer.artifact_type is not None:
         descriptor["artifactType"] = referrer.artifact_type
-    if found := manifests.annotations(referrer.body, orjson.loads):
+    if found := referrers.annotations(referrer):
         descriptor["annotations"] = found
     return descriptor

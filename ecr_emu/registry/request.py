@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 from ecr_emu import errors
 from ecr_emu.blobs.filesystem import Readable
 from ecr_emu.context import Call
+from ecr_emu.core import create
 from ecr_emu.domain import names
 from ecr_emu.store.repositories import Repository
 from ecr_emu.wsgi import Environ, content_length
@@ -58,6 +59,10 @@ class Request:
     def repository(self, action: str) -> Repository:
         """The repository, or NAME_UNKNOWN; a caller who may not do this learns nothing of it."""
         return self.call.repository(action, self.call.registry, self.name)
+
+    def repository_for_push(self, action: str) -> Repository:
+        """The same for the first request of a push: a template may have the repository made now."""
+        return create.repository_for_push(self.call, action, self.call.registry, self.name)
 
     def digest(self) -> str:
         """The reference, which must be a digest."""

@@ -7,15 +7,20 @@ import orjson
 
 from ecr_emu.registry.request import Request
 from ecr_emu.store import images, repositories
+from ecr_emu.store.images import Filter
 from ecr_emu.wsgi import Response
 
 
 def list_tags(request: Request) -> Response:
-    """Tags in lexical order."""
+    """Tags in lexical order, but for those of archived images."""
     repository = request.repository("ecr:ListImages")
     with request.call.store.read() as connection:
         rows = images.page_of_tags(
-            connection, repository, request.parameter("last") or "", request.page_size() + 1
+            connection,
+            repository,
+            Filter(request.call.now),
+            request.parameter("last") or "",
+            request.page_size() + 1,
         )
     return _page(request, f"{request.name}/tags/list", {"name": request.name}, "tags", rows)
 

@@ -15,7 +15,7 @@ from ecr_emu.wsgi import Response
 
 def start(request: Request) -> Response:
     """Begin an upload, or do all of it: `?digest=` with the bytes, `?mount=` with another repository's."""
-    repository = request.repository("ecr:InitiateLayerUpload")
+    repository = request.repository_for_push("ecr:InitiateLayerUpload")
     mount, digest = request.parameter("mount"), request.parameter("digest")
     if mount is not None:
         if not names.is_digest(mount):

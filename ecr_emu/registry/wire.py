@@ -69,9 +69,12 @@ def handle_layer_url(emulator: Emulator, environ: Environ, start_response: Start
     """Answer a GET of a URL that GetDownloadUrlForLayer gave: the URL itself is the permission."""
     try:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
-            raise errors.unsupported_method(environ["REQUEST_METHOD"])
+            raise _wrong_method(environ, ("GET", "HEAD"))
         blob = layer_urls.resolve(emulator, environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
-        response = blobs.serve(emulator.blobs, blob, environ.get("HTTP_RANGE"))
+        if environ["REQUEST_METHOD"] == "HEAD":
+            response = blobs.describe(blob)
+        else:
+            response = blobs.serve(emulator.blobs, blob, environ.get("HTTP_RANGE"))
     except EcrError as error:
         response = render(error)
     return _send(environ, response, start_response)
@@ -92,10 +95,14 @@ def _answer(emulator: Emulator, environ: Environ) -> Response:
     handlers = _HANDLERS[route.kind]
     handler = handlers.get(environ["REQUEST_METHOD"])
     if handler is None:
-        error = errors.unsupported_method(environ["REQUEST_METHOD"])
-        error.headers.append(("Allow", ", ".join(handlers)))
-        raise error
+        raise _wrong_method(environ, handlers)
     return handler(Request(call, environ, route.name, route.reference))
+
+
+def _wrong_method(environ: Environ, allowed: Iterable[str]) -> EcrError:
+    error = errors.unsupported_method(environ["REQUEST_METHOD"])
+    error.headers.append(("Allow", ", ".join(allowed)))
+    return error
 
 
 def _identify(emulator: Emulator, environ: Environ) -> Call:
@@ -118,7 +125,7 @@ def _log_in(emulator: Emulator, environ: Environ, registry: Registry, now: float
         user, colon, password = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         raise errors.credentials_malformed() from None
-    if not colon or any(letter.isspace() for letter in password):
+    if not colon or password != "".join(password.split()):
         raise errors.credentials_malformed()
     # A login token is a JWT; anything else was never one of ours.
     if user != "AWS" or password.count(".") != 2:

@@ -1,8 +1,10 @@
 """Rows of documents: settings of a registry or of a repository that are kept as one text each."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from sqlite3 import Connection
 
+from ecr_emu import errors
 from ecr_emu.domain.registries import Registry
 from ecr_emu.store.repositories import Repository
 
@@ -26,12 +28,40 @@ def find(connection: Connection, registry: Registry, kind: str, key: str = "") -
     return Document(*row) if row else None
 
 
-def page(connection: Connection, registry: Registry, kind: str, after: str, limit: int) -> list[Document]:
-    """Up to `limit` documents of a kind in the order of their keys, behind the key `after`."""
+def beside(connection: Connection, repository: Repository, kinds: Sequence[str]) -> dict[str, str]:
+    """Bodies of the documents of these kinds (without keys) that the repository's registry has, by kind.
+
+    The look-up confirms the repository as well: RepositoryNotFoundException when it was deleted since it
+    was read.
+    """
+    rows = connection.execute(
+        "SELECT d.kind, d.body FROM repositories r LEFT JOIN registry_documents d "
+        f"ON d.account = r.account AND d.region = r.region AND d.kind IN ({', '.join('?' * len(kinds))}) "
+        "AND d.key = '' WHERE r.id = ?",
+        (*kinds, repository.id),
+    ).fetchall()
+    if not rows:
+        raise errors.repository_not_found(repository.name, repository.registry.account)
+    return {kind: body for kind, body in rows if kind is not None}
+
+
+def page(
+    connection: Connection,
+    registry: Registry,
+    kind: str,
+    after: str,
+    limit: int,
+    keys: Collection[str] | None = None,
+) -> list[Document]:
+    """Up to `limit` documents of a kind in the order of their keys, behind the key `after`.
+
+    `keys` are those that are wanted; None means all.
+    """
+    of_keys = "" if keys is None else f"AND key IN ({', '.join('?' * len(keys))}) "
     rows = connection.execute(
         "SELECT key, body, created_at, updated_at FROM registry_documents "
-        "WHERE account = ? AND region = ? AND kind = ? AND key > ? ORDER BY key LIMIT ?",
-        (registry.account, registry.region, kind, after, limit),
+        f"WHERE account = ? AND region = ? AND kind = ? AND key > ? {of_keys}ORDER BY key LIMIT ?",
+        (registry.account, registry.region, kind, after, *(keys or ()), limit),
     )
     return [Document(*row) for row in rows]
 

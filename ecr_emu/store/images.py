@@ -1,13 +1,47 @@
 """Rows of images: manifests in a repository, their tags, and what they refer to."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from sqlite3 import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 from ecr_emu.domain.manifests import Manifest
 from ecr_emu.domain.registries import Registry
 from ecr_emu.store.repositories import Repository
+
+
+class Kept(NamedTuple):
+    """How an image is kept: ACTIVE, ARCHIVED, or ACTIVATING until `activated_at`, and ACTIVE from then on."""
+
+    status: str = "ACTIVE"
+    archived_at: float | None = None
+    activated_at: float | None = None
+
+    def status_at(self, now: float) -> str:
+        is_done = self.status == "ACTIVATING" and self.activated_at is not None and self.activated_at <= now
+        return "ACTIVE" if is_done else self.status
+
+
+_NEVER_ARCHIVED = Kept()
+# The status in SQL, with the time as its parameter.
+_STATUS = "CASE WHEN i.status = 'ACTIVATING' AND i.activated_at <= ? THEN 'ACTIVE' ELSE i.status END"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which images a listing shows: `tags` is TAGGED, UNTAGGED or ANY; `status` is that at `now`, or ANY."""
+
+    now: float
+    status: str = "ACTIVE"
+    tags: str = "ANY"
+
+
+_OF_STATUS = f" AND (? = 'ANY' OR {_STATUS} = ?)"
+
+
+def _of_status(wanted: Filter) -> tuple[str, float, str]:
+    """The parameters of _OF_STATUS."""
+    return wanted.status, wanted.now, wanted.status
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +56,11 @@ class Image:
     size_bytes: int
     pushed_at: float
     tags: tuple[str, ...] = ()
+    kept: Kept = _NEVER_ARCHIVED
+    pulled_at: float | None = None
+
+    def status_at(self, now: float) -> str:
+        return self.kept.status_at(now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +73,15 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Pullable:
+    """What a pull finds: the manifest, the image it belongs to, and when that was last recorded as pulled."""
+
+    image_id: int
+    pulled_at: float | None
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
 class Referrer:
     """An image that has another as its subject."""
 
@@ -42,12 +90,14 @@ class Referrer:
     media_type: str
     artifact_type: str | None
     body: bytes
+    status: str
 
 
 # Tags hold no comma, so a joined list can be split again.
 _SELECT = (
     "SELECT i.id, i.digest, i.media_type, i.artifact_type, i.subject_digest, i.size_bytes, i.pushed_at, "
-    "(SELECT group_concat(tag, ',') FROM image_tags WHERE image_id = i.id) FROM images i"
+    "(SELECT group_concat(tag, ',') FROM image_tags WHERE image_id = i.id), "
+    "i.status, i.archived_at, i.activated_at, i.pulled_at FROM images i"
 )
 
 
@@ -61,6 +111,8 @@ def _image(row: Any) -> Image:
         size_bytes=row[5],
         pushed_at=row[6],
         tags=tuple(sorted(row[7].split(","))) if row[7] else (),
+        kept=Kept(*row[8:11]),
+        pulled_at=row[11],
     )
 
 
@@ -76,24 +128,26 @@ def find_tagged(connection: Connection, repository: Repository, tag: str) -> Ima
     return _image(row) if row else None
 
 
-def content(connection: Connection, registry: Registry, name: str, reference: str) -> Content | None:
-    """What a pull needs, in one look-up: `reference` is a digest when it holds a colon, else a tag."""
-    place = (registry.account, registry.region, name, reference)
+def pullable(
+    connection: Connection, registry: Registry, name: str, reference: str, now: float
+) -> Pullable | None:
+    """What a pull needs, in one look-up: `reference` is a digest when it holds a colon, else a tag.
+
+    Archived images are not to be had.
+    """
     if ":" in reference:
-        sql = (
-            "SELECT i.digest, i.media_type, m.body FROM repositories r "
-            "JOIN images i ON i.repository_id = r.id JOIN manifests m ON m.digest = i.digest "
-            "WHERE r.account = ? AND r.region = ? AND r.name = ? AND i.digest = ?"
-        )
+        tables = "JOIN images i ON i.repository_id = r.id "
+        wanted = "i.digest = ?"
     else:
-        sql = (
-            "SELECT i.digest, i.media_type, m.body FROM repositories r "
-            "JOIN image_tags t ON t.repository_id = r.id JOIN images i ON i.id = t.image_id "
-            "JOIN manifests m ON m.digest = i.digest "
-            "WHERE r.account = ? AND r.region = ? AND r.name = ? AND t.tag = ?"
-        )
-    row = connection.execute(sql, place).fetchone()
-    return Content(*row) if row else None
+        tables = "JOIN image_tags t ON t.repository_id = r.id JOIN images i ON i.id = t.image_id "
+        wanted = "t.tag = ?"
+    sql = (
+        f"SELECT i.id, i.pulled_at, i.digest, i.media_type, m.body FROM repositories r {tables}"
+        "JOIN manifests m ON m.digest = i.digest "
+        f"WHERE r.account = ? AND r.region = ? AND r.name = ? AND {wanted} AND {_STATUS} = 'ACTIVE'"
+    )
+    row = connection.execute(sql, (registry.account, registry.region, name, reference, now)).fetchone()
+    return Pullable(row[0], row[1], Content(*row[2:])) if row else None
 
 
 def body(connection: Connection, digest: str) -> bytes:
@@ -110,15 +164,13 @@ def exist(connection: Connection, repository: Repository) -> bool:
 
 
 def page(
-    connection: Connection, repository: Repository, tag_status: str, after: int, limit: int
+    connection: Connection, repository: Repository, wanted: Filter, after: int, limit: int
 ) -> list[Image]:
-    """Up to `limit` images in the order of their pushes, behind the image with the id `after`.
-
-    `tag_status` is TAGGED, UNTAGGED or ANY.
-    """
-    which = f"i.repository_id = ? AND i.id > ?{_TAG_STATUS[tag_status]}"
+    """Up to `limit` images in the order of their pushes, behind the image with the id `after`."""
+    which = f"i.repository_id = ? AND i.id > ?{_TAG_STATUS[wanted.tags]}{_OF_STATUS}"
     sql = f"{_SELECT} WHERE {which} ORDER BY i.id LIMIT ?"
-    return [_image(row) for row in connection.execute(sql, (repository.id, after, limit))]
+    rows = connection.execute(sql, (repository.id, after, *_of_status(wanted), limit))
+    return [_image(row) for row in rows]
 
 
 _TAG_STATUS = {
@@ -129,40 +181,52 @@ _TAG_STATUS = {
 
 
 def page_of_ids(
-    connection: Connection, repository: Repository, tag_status: str, after: tuple[int, str], limit: int
+    connection: Connection, repository: Repository, wanted: Filter, after: tuple[int, str], limit: int
 ) -> list[tuple[int, str, str | None]]:
     """Up to `limit` of (image id, digest, tag): one for each tag, and one for each image without a tag."""
     sql = (
         "SELECT i.id, i.digest, t.tag FROM images i LEFT JOIN image_tags t ON t.image_id = i.id "
         "WHERE i.repository_id = ? AND i.id >= ? AND (i.id > ? OR coalesce(t.tag, '') > ?)"
-        f"{_LISTED_TAG[tag_status]} ORDER BY i.id, t.tag LIMIT ?"
+        f"{_LISTED_TAG[wanted.tags]}{_OF_STATUS} ORDER BY i.id, t.tag LIMIT ?"
     )
     image_id, tag = after
-    return connection.execute(sql, (repository.id, image_id, image_id, tag, limit)).fetchall()
+    values = (repository.id, image_id, image_id, tag, *_of_status(wanted), limit)
+    return connection.execute(sql, values).fetchall()
 
 
 _LISTED_TAG = {"ANY": "", "TAGGED": " AND t.tag IS NOT NULL", "UNTAGGED": " AND t.tag IS NULL"}
 
 
-def page_of_tags(connection: Connection, repository: Repository, after: str, limit: int) -> list[str]:
+def page_of_tags(
+    connection: Connection, repository: Repository, wanted: Filter, after: str, limit: int
+) -> list[str]:
     """Up to `limit` tags in lexical order, behind `after`."""
     rows = connection.execute(
-        "SELECT tag FROM image_tags WHERE repository_id = ? AND tag > ? ORDER BY tag LIMIT ?",
-        (repository.id, after, limit),
+        "SELECT t.tag FROM image_tags t JOIN images i ON i.id = t.image_id "
+        f"WHERE t.repository_id = ? AND t.tag > ?{_OF_STATUS} ORDER BY t.tag LIMIT ?",
+        (repository.id, after, *_of_status(wanted), limit),
     )
     return [row[0] for row in rows]
 
 
 def referrers(
-    connection: Connection, repository: Repository, subject: str, artifact_type: str | None, after: int
+    connection: Connection,
+    repository: Repository,
+    subject: str,
+    artifact_types: Sequence[str],
+    wanted: Filter,
+    after: int,
 ) -> Iterator[Referrer]:
-    """Images with this subject in the order of their pushes, behind the id `after`, read one by one."""
+    """Images with this subject in the order of their pushes, behind the id `after`, read one by one.
+
+    They have one of `artifact_types`, or any if none are given.
+    """
+    of_type = f" AND i.artifact_type IN ({', '.join('?' * len(artifact_types))})" if artifact_types else ""
     rows = connection.execute(
-        "SELECT i.id, i.digest, i.media_type, i.artifact_type, m.body "
+        f"SELECT i.id, i.digest, i.media_type, i.artifact_type, m.body, {_STATUS} "
         "FROM images i JOIN manifests m ON m.digest = i.digest "
-        "WHERE i.repository_id = ? AND i.subject_digest = ? AND i.id > ? "
-        "AND (? IS NULL OR i.artifact_type = ?) ORDER BY i.id",
-        (repository.id, subject, after, artifact_type, artifact_type),
+        f"WHERE i.repository_id = ? AND i.subject_digest = ? AND i.id > ?{of_type}{_OF_STATUS} ORDER BY i.id",
+        (wanted.now, repository.id, subject, after, *artifact_types, *_of_status(wanted)),
     )
     return (Referrer(*row) for row in rows)
 
@@ -179,14 +243,27 @@ def sizes(connection: Connection, repository: Repository, digests: Iterable[str]
     return found
 
 
-def parents(connection: Connection, repository: Repository, digest: str) -> list[str]:
-    """Digests of the indexes in the repository that list this image."""
+def parents(
+    connection: Connection, repository: Repository, digest: str, *, archived: bool = True
+) -> list[str]:
+    """Digests of the indexes in the repository that list this image, archived ones too unless told not to."""
     rows = connection.execute(
         "SELECT i.digest FROM image_children c JOIN images i ON i.id = c.parent_id "
-        "WHERE c.repository_id = ? AND c.child_digest = ? ORDER BY i.id",
-        (repository.id, digest),
+        "WHERE c.repository_id = ? AND c.child_digest = ? AND (? OR i.status <> 'ARCHIVED') ORDER BY i.id",
+        (repository.id, digest, archived),
     )
     return [row[0] for row in rows]
+
+
+def only_archived_need(connection: Connection, repository: Repository, digest: str, now: float) -> bool:
+    """True for a layer that images of the repository need, none of which is ACTIVE."""
+    row = connection.execute(
+        f"SELECT max(CASE WHEN {_STATUS} = 'ACTIVE' THEN 1 ELSE 0 END) "
+        "FROM image_layers l JOIN images i ON i.id = l.image_id "
+        "WHERE l.repository_id = ? AND l.digest = ?",
+        (now, repository.id, digest),
+    ).fetchone()
+    return bool(row[0] == 0)
 
 
 def insert(
@@ -239,6 +316,23 @@ def insert(
 def delete(connection: Connection, image: Image) -> None:
     """Delete an image and, by the schema's cascades, its tags and references."""
     connection.execute("DELETE FROM images WHERE id = ?", (image.id,))
+
+
+def archive(connection: Connection, image: Image, now: float) -> None:
+    connection.execute("UPDATE images SET status = 'ARCHIVED', archived_at = ? WHERE id = ?", (now, image.id))
+
+
+def restore(connection: Connection, image: Image, activated_at: float) -> None:
+    """Take an image back from the archive: it is ACTIVATING until `activated_at`."""
+    connection.execute(
+        "UPDATE images SET status = 'ACTIVATING', activated_at = ? WHERE id = ?", (activated_at, image.id)
+    )
+
+
+def record_pulls(connection: Connection, image_ids: Iterable[int], now: float) -> None:
+    connection.executemany(
+        "UPDATE images SET pulled_at = ? WHERE id = ?", [(now, image_id) for image_id in image_ids]
+    )
 
 
 def put_tag(connection: Connection, repository: Repository, tag: str, image: Image) -> None:

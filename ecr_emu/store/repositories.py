@@ -113,6 +113,10 @@ def set_tag_mutability(
     )
 
 
+def set_scan_on_push(connection: Connection, repository: Repository, scan_on_push: bool) -> None:
+    connection.execute("UPDATE repositories SET scan_on_push = ? WHERE id = ?", (scan_on_push, repository.id))
+
+
 def resource_tags(connection: Connection, repository: Repository) -> dict[str, str]:
     rows = connection.execute(
         "SELECT key, value FROM resource_tags WHERE repository_id = ? ORDER BY key", (repository.id,)

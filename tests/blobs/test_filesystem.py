@@ -3,7 +3,9 @@
 import hashlib
 import io
 import random
+import resource
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,19 @@ def test_bytes_behind_the_acknowledged_ones_never_count(blobs: FileBlobs) -> Non
     append(blobs, "u", 0, b"acknowledged and more")
     assert digest(blobs, "u", 12) == digest_of(b"acknowledged")
     assert blobs.path(blobs.place("u", digest_of(b"acknowledged"))).read_bytes() == b"acknowledged"
+
+
+def test_after_a_full_disk_the_same_bytes_can_come_again(blobs: FileBlobs) -> None:
+    """A file that may not grow fails in the middle of a write, as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            append(blobs, "u", 0, b"x" * 150)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert append(blobs, "u", 0, b"x" * 150) == 150
+    assert digest(blobs, "u", 150) == digest_of(b"x" * 150)
 
 
 def test_an_upload_survives_a_restart(tmp_path: Path, blobs: FileBlobs) -> None:
@@ -176,7 +191,7 @@ def test_one_writer_at_a_time_even_in_a_crowd(
             with blobs.upload(upload_id) as upload:
                 received[upload_id] += upload.append(io.BytesIO(b"xyz"), received[upload_id])
 
-    side_by_side([lambda name=name: write(name) for name in "ababab"])
+    side_by_side([partial(write, name) for name in "ababab"])
     assert received == {"a": 1800, "b": 1800}
     for upload_id in received:
         assert digest(blobs, upload_id, 1800) == digest_of(b"xyz" * 600)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.clients import Registry, Reply, Running, image_index, image_manifest
+from tests.clients import DEFAULT_ACCOUNT, Registry, Reply, Running, image_index, image_manifest
 
 TARGET_PREFIX = "AmazonEC2ContainerRegistry_V20150921"
 CONFIG = b'{"architecture":"amd64","os":"linux"}'
@@ -33,9 +33,7 @@ class Api:
         """An operation with a request that need not fit it; bytes go as they are, all else as JSON."""
         body = request if isinstance(request, bytes) else json.dumps(request).encode()
         target = f"{TARGET_PREFIX}.{operation}"
-        return self.send(
-            body, {"X-Amz-Target": target, "Authorization": authorized or authorization()}
-        )
+        return self.send(body, {"X-Amz-Target": target, "Authorization": authorized or authorization()})
 
     def refusal(self, operation: str, request: object, authorized: str | None = None) -> tuple[str, str]:
         """Code and message of a request that is refused with 400, as every client error of ECR is."""
@@ -63,6 +61,21 @@ def invalid(member: str, constraint: str) -> tuple[str, str]:
     """The refusal of a broken constraint."""
     message = f"Invalid parameter at '{member}' failed to satisfy constraint: '{constraint}'"
     return "InvalidParameterException", message
+
+
+def no_repository(name: str, account: str = DEFAULT_ACCOUNT) -> tuple[str, str]:
+    """The refusal of a repository that is not there."""
+    message = f"The repository with name '{name}' does not exist in the registry with id '{account}'"
+    return "RepositoryNotFoundException", message
+
+
+def no_tagged_image(name: str, tag: str, account: str = DEFAULT_ACCOUNT) -> tuple[str, str]:
+    """The refusal of a tag that is not there."""
+    return (
+        "ImageNotFoundException",
+        f"The image with imageId {{imageDigest:'null', imageTag:'{tag}'}} does not exist within the "
+        f"repository with name '{name}' in the registry with id '{account}'",
+    )
 
 
 def tampered(sealed: str) -> str:

@@ -98,7 +98,9 @@ def test_exact_bytes_are_kept(app: Repo, registry: Registry) -> None:
 
 
 def test_text_beyond_ascii_is_kept(app: Repo) -> None:
-    manifest = json.dumps(json.loads(app.image(b"layer", annotations={"a": "größe 日本"})), ensure_ascii=False)
+    manifest = json.dumps(
+        json.loads(app.image(b"layer", annotations={"a": "größe 日本"})), ensure_ascii=False
+    )
     assert app.put(manifest, "v1") == digest_of(manifest.encode())
     answer = app.ecr.batch_get_image(repositoryName=app.name, imageIds=[{"imageTag": "v1"}])
     assert answer["images"][0]["imageManifest"] == manifest

@@ -445,6 +445,8 @@ def test_layers_without_images_do_not_keep_a_repository(app: Repo) -> None:
 def test_delete_does_not_reach_the_same_name_elsewhere(api: Api) -> None:
     for account in ("111111111111", "222222222222"):
         api.post("CreateRepository", {"repositoryName": "app"}, authorization(account))
-    assert api.post("DeleteRepository", {"repositoryName": "app"}, authorization("111111111111")).status == 200
+    assert (
+        api.post("DeleteRepository", {"repositoryName": "app"}, authorization("111111111111")).status == 200
+    )
     left = api.post("DescribeRepositories", {}, authorization("222222222222")).json()
     assert names_of(left) == ["app"]

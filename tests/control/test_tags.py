@@ -113,7 +113,7 @@ def test_repository_has_at_most_fifty_tags(app: Repo) -> None:
         "arn:aws:ecr:us-east-1:000000000000:repository/",
         "arn:aws:ecr:us-east-1:000000000000:image/team/app",
         "arn:aws:ecr:us-east-1:12345:repository/team/app",
-        "arn:aws:ecr:us-east-1:٠٠٠٠٠٠٠٠٠٠٠٠:repository/team/app",
+        f"arn:aws:ecr:us-east-1:{chr(0x660) * 12}:repository/team/app",
         "arn:aws:s3:us-east-1:000000000000:repository/team/app",
         "arn:aws-cn:ecr:us-east-1:000000000000:repository/team/app",
         "arn:aws:ecr:eu-west-1:000000000000:repository/team/app",

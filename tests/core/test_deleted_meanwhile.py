@@ -1,5 +1,6 @@
-"""A repository that is deleted between the look-up and the write of a request."""
+"""A repository or an upload that goes while a request works on it."""
 
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -8,10 +9,14 @@ import pytest
 from ecr_emu.app import Application
 from ecr_emu.context import Call, root_principal
 from ecr_emu.core import push, upload
+from ecr_emu.core.reset import reset
+from ecr_emu.core.sweep import UPLOAD_SECONDS, sweep
+from ecr_emu.core.upload import Chunk
 from ecr_emu.domain.manifests import OCI_INDEX
 from ecr_emu.errors import EcrError
 from ecr_emu.store.repositories import Repository
 from tests.clients import Clock, Registry, digest_of, image_index
+from tests.consistency import check_consistency, files_in
 
 WRITES: dict[str, Callable[[Call, Repository], object]] = {
     "an upload that begins": upload.start,
@@ -46,3 +51,42 @@ def test_a_write_into_it_is_refused_and_reaches_no_newcomer(
         WRITES[name](call, gone)
     assert refused.value.code == "RepositoryNotFoundException"
     assert ecr.list_images(repositoryName="newcomer")["imageIds"] == []
+
+
+MEANWHILE: dict[str, Callable[[Call, Any], object]] = {
+    "its repository is deleted": lambda call, ecr: ecr.delete_repository(repositoryName="team/app"),
+    "all is reset": lambda call, ecr: reset(call.emulator),
+    "it is swept away": lambda call, ecr: sweep(call.store, call.blobs, call.now + UPLOAD_SECONDS + 1),
+}
+
+
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_an_upload_that_goes_while_it_is_finished_is_not_found_and_leaves_no_blob(
+    ecr: Any, call: Call, what: str
+) -> None:
+    ecr.create_repository(repositoryName="team/app")
+    repository = call.repository("ecr:PutImage", call.registry, "team/app")
+    upload_id = upload.start(call, repository)
+
+    def choose(compute: Callable[[str], str]) -> str:
+        digest = compute("sha256")
+        MEANWHILE[what](call, ecr)
+        return digest
+
+    with pytest.raises(EcrError) as refused:
+        upload.complete(call, repository, upload_id, choose, Chunk(io.BytesIO(b"layer")))
+    assert refused.value.code == "UploadNotFoundException"
+    folder = call.emulator.settings.data_dir
+    assert files_in(folder / "blobs") == set()
+    check_consistency(folder)
+
+
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_an_upload_that_goes_while_it_receives_bytes_is_not_found(ecr: Any, call: Call, what: str) -> None:
+    ecr.create_repository(repositoryName="team/app")
+    repository = call.repository("ecr:PutImage", call.registry, "team/app")
+    upload_id = upload.start(call, repository)
+    chunk = Chunk(io.BytesIO(b"layer"), check=lambda state: MEANWHILE[what](call, ecr) and None)
+    with pytest.raises(EcrError) as refused:
+        upload.append(call, repository, upload_id, chunk)
+    assert refused.value.code == "UploadNotFoundException"

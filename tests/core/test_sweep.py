@@ -3,6 +3,7 @@
 import http.client
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +199,6 @@ def test_sweeping_beside_pushes_of_one_digest_never_leaves_a_row_without_bytes(
             with store.write():
                 check_consistency(emulator.application.emulator.settings.data_dir)
 
-    pushes = [lambda name=name: push(name) for name in list(pushing)]
-    side_by_side([*pushes, sweep_on, check_on])
+    side_by_side([*[partial(push, name) for name in pushing], sweep_on, check_on])
     sweeping.sweep(store, blobs, 0.0)
     assert files_in(emulator.application.emulator.settings.data_dir / "blobs") == set()

@@ -7,7 +7,7 @@ import pytest
 
 from ecr_emu.domain.manifests import DOCKER_LIST, DOCKER_MANIFEST, OCI_ARTIFACT, OCI_INDEX, OCI_MANIFEST
 from tests.clients import Registry, digest_of, image_index, image_manifest
-from tests.registry.helpers import CONFIG, RANDOM_DIGEST, encode, raw_head, send_raw
+from tests.registry.steps import CONFIG, RANDOM_DIGEST, encode, raw_head, send_raw
 
 GOOD = {"mediaType": "a/b", "digest": digest_of(CONFIG), "size": len(CONFIG)}
 # Not what a descriptor holds there; what JSON can say beside the right type.
@@ -23,7 +23,9 @@ def refused(registry: Registry, repo: str) -> Iterator[Any]:
         headers = {"Content-Type": media_type} if media_type is not None else {}
         reply = registry.request("PUT", f"/v2/{repo}/manifests/v1", body, headers)
         assert (reply.status, reply.error[0]) == (400, "MANIFEST_INVALID"), (body[:200], reply.body)
-        assert reply.error[1].startswith("Invalid parameter at 'ImageManifest' failed to satisfy constraint: '")
+        assert reply.error[1].startswith(
+            "Invalid parameter at 'ImageManifest' failed to satisfy constraint: '"
+        )
         return reply.error[1].rpartition(": ")[2].strip("'")
 
     yield push
@@ -164,15 +166,18 @@ def with_descriptor(place: str, descriptor: Any) -> tuple[bytes, str]:
     return encode({place: [descriptor]}), OCI_INDEX if place == "manifests" else OCI_ARTIFACT
 
 
-@pytest.mark.parametrize("value", [value for value in STRANGE if value is not None and not isinstance(value, list)])
+@pytest.mark.parametrize(
+    "value", [value for value in STRANGE if value is not None and not isinstance(value, list)]
+)
 @pytest.mark.parametrize("member", ["layers", "manifests", "blobs"])
 def test_what_is_not_a_list_is_refused(member: str, value: Any, refused: Any) -> None:
-    body, media_type = with_descriptor(member, GOOD)
+    _, media_type = with_descriptor(member, GOOD)
     refused(encode({"config": GOOD, member: value} if member == "layers" else {member: value}), media_type)
-    assert body
 
 
-@pytest.mark.parametrize("value", [value for value in STRANGE if value is not None and not isinstance(value, str)])
+@pytest.mark.parametrize(
+    "value", [value for value in STRANGE if value is not None and not isinstance(value, str)]
+)
 @pytest.mark.parametrize("member", ["mediaType", "artifactType"])
 def test_a_type_that_is_no_string_is_refused(member: str, value: Any, refused: Any) -> None:
     refused(encode({"config": GOOD, "layers": [], member: value}))
@@ -194,7 +199,8 @@ def test_members_that_a_kind_does_not_have_do_no_harm(config: Any, registry: Reg
 
 
 @pytest.mark.parametrize(
-    "annotations", [None, 1, "x", [], ["x"], {"a": 1}, {"a": None}, {"a": {"b": []}}, {"a": "\u2028\U0001f600"}]
+    "annotations",
+    [None, 1, "x", [], ["x"], {"a": 1}, {"a": None}, {"a": {"b": []}}, {"a": "\u2028\U0001f600"}],
 )
 def test_strange_annotations_do_no_harm(annotations: Any, registry: Registry, repo: str) -> None:
     subject = {"digest": RANDOM_DIGEST, "size": 1, "mediaType": OCI_MANIFEST}
@@ -225,7 +231,7 @@ def test_a_member_said_twice_counts_as_its_last(registry: Registry, repo: str) -
     ("headers", "body"),
     [
         ({"Content-Length": "1000"}, image_index()),
-        ({"Transfer-Encoding": "chunked"}, b"5\r\n{\"man"),
+        ({"Transfer-Encoding": "chunked"}, b'5\r\n{"man'),
         ({"Transfer-Encoding": "chunked"}, b"zz\r\n{}\r\n0\r\n\r\n"),
     ],
 )

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.clients import Registry, digest_of
-from tests.registry.helpers import CONFIG, RANDOM_DIGEST, RANDOM_SHA512
+from tests.registry.steps import CONFIG, RANDOM_DIGEST, RANDOM_SHA512
 
 CONTENT = bytes(range(256)) * 4
 # Above the size that is read at once.
@@ -63,7 +63,15 @@ def test_a_range_is_served_alone(wanted: str, first: int, last: int, registry: R
 
 
 @pytest.mark.parametrize(
-    "wanted", [f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE}", "bytes=99999-", "bytes=9-3", "bytes=-0", "bytes=" + "9" * 5000 + "-"]
+    "wanted",
+    [
+        f"bytes={SIZE}-",
+        f"bytes={SIZE}-{SIZE}",
+        "bytes=99999-",
+        "bytes=9-3",
+        "bytes=-0",
+        "bytes=" + "9" * 5000 + "-",
+    ],
 )
 def test_a_range_beyond_the_end_is_not_satisfiable(wanted: str, registry: Registry, repo: str) -> None:
     digest = registry.push_blob(repo, CONTENT)
@@ -74,7 +82,20 @@ def test_a_range_beyond_the_end_is_not_satisfiable(wanted: str, registry: Regist
 
 @pytest.mark.parametrize(
     "wanted",
-    ["", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=0", "bytes=0-1,3-4", "lines=0-1", "0-1", "bytes=0-1-2", "bytes=+0-1", "bytes=\xb2-\xb3"],
+    [
+        "",
+        "bytes",
+        "bytes=",
+        "bytes=-",
+        "bytes=a-b",
+        "bytes=0",
+        "bytes=0-1,3-4",
+        "lines=0-1",
+        "0-1",
+        "bytes=0-1-2",
+        "bytes=+0-1",
+        "bytes=\xb2-\xb3",
+    ],
 )
 def test_a_range_that_means_nothing_is_ignored(wanted: str, registry: Registry, repo: str) -> None:
     digest = registry.push_blob(repo, CONTENT)
@@ -83,7 +104,9 @@ def test_a_range_that_means_nothing_is_ignored(wanted: str, registry: Registry, 
     assert "content-range" not in reply.headers
 
 
-@pytest.mark.parametrize(("wanted", "status"), [("bytes=0-0", 416), ("bytes=-5", 416), ("bytes=0-", 416), ("x", 200)])
+@pytest.mark.parametrize(
+    ("wanted", "status"), [("bytes=0-0", 416), ("bytes=-5", 416), ("bytes=0-", 416), ("x", 200)]
+)
 def test_an_empty_blob_has_no_ranges(wanted: str, status: int, registry: Registry, repo: str) -> None:
     digest = registry.push_blob(repo, b"")
     reply = registry.request("GET", f"/v2/{repo}/blobs/{digest}", headers={"Range": wanted})
@@ -106,7 +129,9 @@ def test_a_blob_that_is_not_there_is_unknown(method: str, digest: str, registry:
     assert method == "HEAD" or reply.error[0] == "BLOB_UNKNOWN"
 
 
-@pytest.mark.parametrize("digest", ["x", "latest", "sha256:", "sha256:xyz", "sha256:" + "A" * 64, "md5:" + "a" * 32, "../../etc"])
+@pytest.mark.parametrize(
+    "digest", ["x", "latest", "sha256:", "sha256:xyz", "sha256:" + "A" * 64, "md5:" + "a" * 32, "../../etc"]
+)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
 def test_what_is_not_a_digest_is_invalid(method: str, digest: str, registry: Registry, repo: str) -> None:
     reply = registry.request(method, f"/v2/{repo}/blobs/{quote(digest, safe='')}")
@@ -114,20 +139,30 @@ def test_what_is_not_a_digest_is_invalid(method: str, digest: str, registry: Reg
     assert method == "HEAD" or reply.error[0] in ("DIGEST_INVALID", "UNSUPPORTED")
 
 
-def test_a_repository_serves_no_blob_that_only_another_one_holds(ecr: Any, registry: Registry, repo: str) -> None:
+def test_a_repository_serves_no_blob_that_only_another_one_holds(
+    ecr: Any, registry: Registry, repo: str
+) -> None:
     other = f"{repo}/other"
     ecr.create_repository(repositoryName=other)
     digest = registry.push_blob(other, b"secret of the other")
-    statuses = [registry.request(method, f"/v2/{repo}/blobs/{digest}").status for method in ("GET", "HEAD", "DELETE")]
+    statuses = [
+        registry.request(method, f"/v2/{repo}/blobs/{digest}").status for method in ("GET", "HEAD", "DELETE")
+    ]
     assert statuses == [404, 404, 404]
     registry.push_blob(repo, b"secret of the other")
     registry.request("DELETE", f"/v2/{other}/blobs/{digest}")
-    assert [registry.request("GET", f"/v2/{name}/blobs/{digest}").status for name in (repo, other)] == [200, 404]
+    assert [registry.request("GET", f"/v2/{name}/blobs/{digest}").status for name in (repo, other)] == [
+        200,
+        404,
+    ]
 
 
 def test_a_deleted_blob_is_gone_and_can_come_back(registry: Registry, repo: str) -> None:
     digest = registry.push_blob(repo, b"short-lived")
-    statuses = [registry.request(method, f"/v2/{repo}/blobs/{digest}").status for method in ("DELETE", "GET", "DELETE")]
+    statuses = [
+        registry.request(method, f"/v2/{repo}/blobs/{digest}").status
+        for method in ("DELETE", "GET", "DELETE")
+    ]
     assert statuses == [202, 404, 404]
     registry.push_blob(repo, b"short-lived")
     assert registry.request("GET", f"/v2/{repo}/blobs/{digest}").body == b"short-lived"

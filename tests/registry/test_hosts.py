@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.clients import DEFAULT_ACCOUNT, Registry, Running
-from tests.registry.helpers import authorization, path_of, send_raw
+from tests.registry.steps import authorization, path_of, send_raw
 
 ACCOUNT, REGION = "210987654321", "eu-central-1"
 

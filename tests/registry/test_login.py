@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from tests.clients import DEFAULT_ACCOUNT, Clock, Registry, Reply, Running
-from tests.registry.helpers import RANDOM_DIGEST, authorization
+from tests.registry.steps import RANDOM_DIGEST, authorization
 
 OTHER_ACCOUNT = "123456789012"
 PATHS = ["/v2/", "/v2/_catalog", "/v2/no/repo/tags/list", "/v2/..", f"/v2/aa/blobs/{RANDOM_DIGEST}"]
@@ -76,7 +76,7 @@ FORGED = {**CLAIMS, "region": "us-east-1", "exp": 9_999_999_999}
         (basic(f"AWS:{b64('1' * 5000)}.{b64('{}')}.x"), 403, "DENIED"),
         (basic("AWS:" + jwt.encode(FORGED, "x" * 32, algorithm="HS256")), 403, "DENIED"),
         (basic("AWS:" + jwt.encode(FORGED, "x" * 64, algorithm="HS512")), 403, "DENIED"),
-        (basic("AWS:" + jwt.encode(FORGED, None, algorithm="none")), 403, "DENIED"),
+        (basic("AWS:" + jwt.encode(FORGED, "", algorithm="none")), 403, "DENIED"),
     ],
 )
 def test_bad_credentials_are_told_apart(credentials: str, status: int, code: str, registry: Registry) -> None:
@@ -133,7 +133,10 @@ def test_a_token_is_good_in_its_region_only(emulator: Running) -> None:
     host = f"{DEFAULT_ACCOUNT}.dkr.ecr.eu-west-1.localhost:{emulator.port}"
     reply = Registry(emulator.port, emulator.password(), host).request("GET", "/v2/")
     assert (reply.status, reply.error[0]) == (403, "DENIED")
-    assert Registry(emulator.port, emulator.password(region="eu-west-1"), host).request("GET", "/v2/").status == 200
+    assert (
+        Registry(emulator.port, emulator.password(region="eu-west-1"), host).request("GET", "/v2/").status
+        == 200
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -14,7 +15,7 @@ from ecr_emu.domain.manifests import (
     OCI_MANIFEST,
 )
 from tests.clients import Registry, Reply, digest_of, image_index, image_manifest
-from tests.registry.helpers import CONFIG, RANDOM_DIGEST, RANDOM_SHA512, encode, manifest_of, path_of
+from tests.registry.steps import CONFIG, RANDOM_DIGEST, RANDOM_SHA512, encode, manifest_of, path_of
 
 
 def tags_of(registry: Registry, repo: str) -> list[str]:
@@ -49,10 +50,16 @@ def every_kind(registry: Registry, repo: str) -> dict[str, tuple[str, bytes]]:
         "image without media type": (OCI_MANIFEST, encode({"schemaVersion": 2, "config": config})),
         "layers that are null": (OCI_MANIFEST, encode({"config": config, "layers": None})),
         "the same layer twice": (OCI_MANIFEST, encode({"config": config, "layers": [layer, layer]})),
-        "layers from elsewhere": (OCI_MANIFEST, encode({"config": config, "layers": [foreign, undistributed]})),
+        "layers from elsewhere": (
+            OCI_MANIFEST,
+            encode({"config": config, "layers": [foreign, undistributed]}),
+        ),
         "pretty printed": (OCI_MANIFEST, json.dumps(json.loads(image), indent=7).encode() + b"\n\n"),
         "unknown members": (OCI_MANIFEST, image_manifest(CONFIG, extra={"x": [1, 1.5, None, "é"]})),
-        "artifact type with a parameter": (OCI_MANIFEST, image_manifest(CONFIG, artifactType="a/b;version=0.2")),
+        "artifact type with a parameter": (
+            OCI_MANIFEST,
+            image_manifest(CONFIG, artifactType="a/b;version=0.2"),
+        ),
         "docker image": (DOCKER_MANIFEST, encode({"mediaType": DOCKER_MANIFEST, "config": config})),
         "docker list": (DOCKER_LIST, encode({"manifests": [describe(image, DOCKER_MANIFEST)]})),
         "index": (OCI_INDEX, image_index(image, annotations={"a": "b"})),
@@ -72,7 +79,10 @@ def test_every_kind_of_manifest_comes_back_as_it_was_pushed(
     for kind, (media_type, body) in every_kind(registry, repo).items():
         digest = digest_of(body, algorithm)
         pushed = registry.put_manifest(repo, digest, body, media_type)
-        assert (pushed.status, pushed.headers.get("docker-content-digest")) == (201, digest), (kind, pushed.body)
+        assert (pushed.status, pushed.headers.get("docker-content-digest")) == (201, digest), (
+            kind,
+            pushed.body,
+        )
         for path in (f"/v2/{repo}/manifests/{digest}", path_of(pushed)):
             pulled = registry.request("GET", path)
             assert (pulled.status, pulled.body) == (200, body), kind
@@ -134,8 +144,6 @@ BAD_DIGESTS = [
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
 @pytest.mark.parametrize("digest", BAD_DIGESTS, ids=lambda digest: digest[:12])
 def test_what_is_not_a_digest_is_invalid(digest: str, method: str, registry: Registry, repo: str) -> None:
-    from urllib.parse import quote
-
     path = f"/v2/{repo}/manifests/{quote(digest)}"
     reply = registry.request(method, path, image_index(), {"Content-Type": OCI_INDEX})
     assert reply.status == 400
@@ -158,11 +166,11 @@ def test_a_tag_of_the_grammar_is_taken(tag: str, registry: Registry, repo: str) 
     assert tags_of(registry, repo) == [tag]
 
 
-@pytest.mark.parametrize("tag", [".a", "-a", "a" * 129, "a+b", "a b", "a%00", "a@b", "..", "%C3%A9", "a,b"])
+@pytest.mark.parametrize(
+    "tag", [".a", "-a", "a" * 129, "a%2Bb", "a%20b", "a%00", "a@b", "..", "%C3%A9", "a,b"]
+)
 def test_what_is_not_a_tag_is_invalid(tag: str, registry: Registry, repo: str) -> None:
-    for path in (tag.replace(" ", "%20"), f"{digest_of(image_index())}?tag={tag.replace(' ', '+')}"):
-        if "+" in tag and "?" in path:
-            path = path.replace("a+b", "a%2Bb")
+    for path in (tag, f"{digest_of(image_index())}?tag={tag}"):
         reply = registry.put_manifest(repo, path, image_index(), OCI_INDEX)
         assert (reply.status, reply.error[0]) == (400, "TAG_INVALID")
     assert tags_of(registry, repo) == []
@@ -172,7 +180,7 @@ def test_a_push_by_digest_may_bring_tags(registry: Registry, repo: str) -> None:
     body = image_index()
     for algorithm in ("sha256", "sha512"):
         digest = digest_of(body, algorithm)
-        tags = [f"{algorithm}-{number}" for number in range(30)]
+        tags = [f"{algorithm}-{number}" for number in range(50)]
         query = "&".join(f"tag={tag}" for tag in tags)
         reply = registry.put_manifest(repo, f"{digest}?{query}", body, OCI_INDEX)
         assert (reply.status, path_of(reply)) == (201, f"/v2/{repo}/manifests/{digest.replace(':', '%3A')}")
@@ -194,14 +202,17 @@ def test_every_tag_of_a_push_is_confirmed_by_a_header(registry: Registry, repo: 
 
 def test_too_many_tags_in_one_push_are_refused_together(registry: Registry, repo: str) -> None:
     body = image_index()
-    query = "&".join(f"tag=t{number}" for number in range(101))
+    query = "&".join(f"tag=t{number}" for number in range(51))
     reply = registry.put_manifest(repo, f"{digest_of(body)}?{query}", body, OCI_INDEX)
     assert (reply.status, reply.error[0]) == (414, "TAG_INVALID")
     assert status_of(registry, repo, digest_of(body)) == 404
     assert tags_of(registry, repo) == []
 
 
-IMMUTABLE = "The image tag '{tag}' already exists in the '{repo}' repository and cannot be overwritten because the tag is immutable."
+IMMUTABLE = (
+    "The image tag '{tag}' already exists in the '{repo}' repository "
+    "and cannot be overwritten because the tag is immutable."
+)
 
 
 def test_an_immutable_tag_stays_even_for_the_same_image(ecr: Any, registry: Registry, repo: str) -> None:
@@ -253,7 +264,9 @@ def test_layers_of_another_repository_are_missing_here(ecr: Any, registry: Regis
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_subject_is_confirmed_whether_it_is_there_or_not(there: bool, registry: Registry, repo: str) -> None:
+def test_a_subject_is_confirmed_whether_it_is_there_or_not(
+    there: bool, registry: Registry, repo: str
+) -> None:
     subject = manifest_of(registry, repo, b"layer")
     if there:
         registry.put_manifest(repo, "subject", subject)

@@ -7,7 +7,7 @@ import pytest
 
 from ecr_emu.domain.manifests import OCI_ARTIFACT, OCI_INDEX, OCI_MANIFEST
 from tests.clients import CONFIG_TYPE, Registry, digest_of, image_index, image_manifest
-from tests.registry.helpers import CONFIG, RANDOM_DIGEST, RANDOM_SHA512, encode, pages
+from tests.registry.steps import CONFIG, RANDOM_DIGEST, RANDOM_SHA512, encode, flat, pages
 
 SIGNATURE = "application/vnd.dev.sigstore.bundle+json;version=0.2"
 
@@ -29,7 +29,9 @@ def digests(registry: Registry, path: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("digest", [RANDOM_DIGEST, RANDOM_SHA512])
-@pytest.mark.parametrize("query", ["", "?artifactType=a/b", "?after=999999", "?after=x", "?after=" + "9" * 5000])
+@pytest.mark.parametrize(
+    "query", ["", "?artifactType=a/b", "?after=999999", "?after=x", "?after=" + "9" * 5000]
+)
 def test_an_image_that_is_not_there_has_an_empty_index(
     query: str, digest: str, registry: Registry, repo: str
 ) -> None:
@@ -73,7 +75,9 @@ def test_every_kind_of_referrer_is_described(registry: Registry, repo: str) -> N
     assert "oci-filters-applied" not in reply.headers
 
 
-@pytest.mark.parametrize("artifact_type", ["a/b", SIGNATURE, CONFIG_TYPE, "c/d", "none/such", "A/B", "", "é\x00"])
+@pytest.mark.parametrize(
+    "artifact_type", ["a/b", SIGNATURE, CONFIG_TYPE, "c/d", "none/such", "A/B", "", "é\x00"]
+)
 def test_a_filter_is_applied_and_said_to_be(artifact_type: str, registry: Registry, repo: str) -> None:
     for media_type, body, _ in kinds():
         attach(registry, repo, body, media_type)
@@ -128,7 +132,7 @@ def test_the_links_lead_to_every_referrer_once(query: str, registry: Registry, r
         if not query or number % 3:
             expected.append(digest)
     found = digests(registry, f"/v2/{repo}/referrers/{RANDOM_DIGEST}{query}")
-    assert sum(found, []) == expected
+    assert flat(found) == expected
     assert len(found) > 1
     for page in pages(registry, f"/v2/{repo}/referrers/{RANDOM_DIGEST}{query}"):
         assert ("oci-filters-applied" in page.headers) == bool(query)
@@ -144,4 +148,4 @@ def test_a_thousand_referrers_fit_one_page(registry: Registry, repo: str) -> Non
             connection.request("PUT", f"/v2/{repo}/manifests/{expected[-1]}", body, headers)
             assert connection.getresponse().read() == b""
     found = digests(registry, f"/v2/{repo}/referrers/{RANDOM_DIGEST}")
-    assert ([len(page) for page in found], sum(found, [])) == ([1000, 1], expected)
+    assert ([len(page) for page in found], flat(found)) == ([1000, 1], expected)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.clients import Registry, Running, digest_of
-from tests.registry.helpers import CONFIG, RANDOM_DIGEST, manifest_of, path_of
+from tests.registry.steps import CONFIG, RANDOM_DIGEST, manifest_of, path_of
 
 # Repository names made of the words of the API, each a legal name.
 WORDY_NAMES = [
@@ -168,7 +168,13 @@ def test_a_wrong_method_is_refused_and_the_right_ones_are_named(
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "POST", "PATCH"])
 @pytest.mark.parametrize(
     "rest",
-    ["manifests/latest", "tags/list", "blobs/uploads/", f"blobs/{RANDOM_DIGEST}", f"referrers/{RANDOM_DIGEST}"],
+    [
+        "manifests/latest",
+        "tags/list",
+        "blobs/uploads/",
+        f"blobs/{RANDOM_DIGEST}",
+        f"referrers/{RANDOM_DIGEST}",
+    ],
 )
 def test_an_unknown_repository_is_named_with_its_registry(
     method: str, rest: str, registry: Registry, emulator: Running
@@ -183,7 +189,9 @@ def test_an_unknown_repository_is_named_with_its_registry(
     assert method == "HEAD" or reply.error == ("NAME_UNKNOWN", message)
 
 
-@pytest.mark.parametrize("query", ["n=1" + "&a" * 5000, "&" * 5000, "n=1;last=x", "%ff=%00&last=%ff%00", "last"])
+@pytest.mark.parametrize(
+    "query", ["n=1" + "&a" * 5000, "&" * 5000, "n=1;last=x", "%ff=%00&last=%ff%00", "last"]
+)
 def test_a_strange_query_string_does_no_harm(query: str, registry: Registry, repo: str) -> None:
     assert registry.request("GET", f"/v2/{repo}/tags/list?{query}").status in (200, 400)
 

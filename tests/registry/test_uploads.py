@@ -1,44 +1,29 @@
 """Uploads: every way to bring a blob, and every way in which it goes wrong."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
-from threading import Barrier
 from typing import Any
 
 import pytest
 
 from tests.clients import Registry, Reply, Running, digest_of
-from tests.registry.helpers import (
+from tests.consistency import files_in
+from tests.registry.steps import (
+    CONTENT,
     RANDOM_DIGEST,
     begin,
+    check_stored,
     chunk,
     finish,
+    in_pieces,
     path_of,
+    pulled,
     raw_head,
     received,
     send_raw,
 )
 
-CONTENT = b"0123456789" * 1000
 UNKNOWN_ID = "00000000-0000-0000-0000-000000000000"
-
-
-def pulled(registry: Registry, repo: str, digest: str) -> bytes:
-    reply = registry.request("GET", f"/v2/{repo}/blobs/{digest}")
-    assert reply.status == 200
-    return reply.body
-
-
-def check_stored(reply: Reply, registry: Registry, repo: str, digest: str, content: bytes = CONTENT) -> None:
-    """A 201 whose Location is the blob."""
-    assert (reply.status, reply.headers.get("docker-content-digest")) == (201, digest), reply.body
-    assert path_of(reply) == f"/v2/{repo}/blobs/{digest}"
-    assert pulled(registry, repo, digest) == content
-
-
-def in_pieces(content: bytes = CONTENT) -> Iterator[bytes]:
-    return iter([content[at : at + 777] for at in range(0, len(content), 777)])
 
 
 # --- Ways that work ---------------------------------------------------------------------------------------
@@ -196,9 +181,7 @@ def test_a_content_range_that_does_not_fit_the_body_is_refused(
     reply = registry.request(method, upload + query, content, {"Content-Range": content_range})
     assert (reply.status, reply.error[0]) == (400, "SIZE_INVALID")
     assert received(registry, upload) == "0-0"
-    check_stored(
-        finish(registry, upload, digest_of(CONTENT), CONTENT), registry, repo, digest_of(CONTENT)
-    )
+    check_stored(finish(registry, upload, digest_of(CONTENT), CONTENT), registry, repo, digest_of(CONTENT))
 
 
 @pytest.mark.parametrize("form", ["0-2", "bytes 0-2/*", "bytes 0-2/3", "bytes=0-2", " 0-2 "])
@@ -273,7 +256,8 @@ def test_after_the_wrong_digest_the_right_one_still_works(before: int, registry:
 
 
 @pytest.mark.parametrize(
-    "digest", ["", "x", "sha256:", "sha256:xyz", "sha256:" + "A" * 64, "sha384:" + "a" * 96, "md5:" + "a" * 32]
+    "digest",
+    ["", "x", "sha256:", "sha256:xyz", "sha256:" + "A" * 64, "sha384:" + "a" * 96, "md5:" + "a" * 32],
 )
 def test_a_digest_that_cannot_be_stored_is_invalid(digest: str, registry: Registry, repo: str) -> None:
     upload = begin(registry, repo)
@@ -332,8 +316,7 @@ def test_a_cut_off_single_post_leaves_nothing(start: Callable[..., Running], fol
     send_raw(registry.port, raw_head(registry, line, {"Content-Length": "100"}), b"half", hang_up=True)
     assert post_all(registry, "cut/off", RANDOM_DIGEST).status == 400
     emulator.stop()
-    assert list((folder / "uploads").iterdir()) == []
-    assert [path for path in (folder / "blobs").rglob("*") if path.is_file()] == []
+    assert files_in(folder / "uploads") | files_in(folder / "blobs") == set()
 
 
 def test_an_upload_outlives_a_restart(start: Callable[..., Running], folder: Path) -> None:
@@ -351,75 +334,3 @@ def test_an_upload_outlives_a_restart(start: Callable[..., Running], folder: Pat
     assert chunk(registry, upload, CONTENT[6000:], 6000).headers["range"] == f"0-{len(CONTENT) - 1}"
     digest = digest_of(CONTENT)
     check_stored(finish(registry, upload, digest), registry, "re/start", digest)
-
-
-# --- Several clients at once ------------------------------------------------------------------------------
-
-
-def at_once(count: int, work: Callable[[int], Reply]) -> list[Reply]:
-    """The replies of `count` threads that start together."""
-    barrier = Barrier(count)
-
-    def one(number: int) -> Reply:
-        barrier.wait()
-        return work(number)
-
-    with ThreadPoolExecutor(count) as threads:
-        return list(threads.map(one, range(count)))
-
-
-@pytest.mark.parametrize("last", [b"", CONTENT], ids=["empty", "bytes"])
-def test_of_clients_that_complete_one_upload_one_succeeds(last: bytes, registry: Registry, repo: str) -> None:
-    for _ in range(10):
-        upload = begin(registry, repo)
-        before = b"" if last else CONTENT
-        registry.request("PATCH", upload, before)
-        replies = at_once(4, lambda _, upload=upload: finish(registry, upload, digest_of(CONTENT), last))  # type: ignore[misc]
-        assert sorted(reply.status for reply in replies) == [201, 404, 404, 404]
-        assert pulled(registry, repo, digest_of(CONTENT)) == CONTENT
-
-
-def test_of_clients_that_send_the_same_chunk_one_succeeds(registry: Registry, repo: str) -> None:
-    for _ in range(10):
-        upload = begin(registry, repo)
-        replies = at_once(4, lambda number, upload=upload: chunk(registry, upload, bytes([number]) * 999, 0))  # type: ignore[misc]
-        assert sorted(reply.status for reply in replies) == [202, 416, 416, 416]
-        assert received(registry, upload) == "0-998"
-        (winner,) = [number for number, reply in enumerate(replies) if reply.status == 202]
-        assert finish(registry, upload, digest_of(bytes([winner]) * 999)).status == 201
-
-
-def test_streams_that_arrive_at_once_are_not_mixed(registry: Registry, repo: str) -> None:
-    upload = begin(registry, repo)
-    streams = [bytes([number]) * 300_000 for number in range(3)]
-    replies = at_once(3, lambda number: registry.request("PATCH", upload, in_pieces(streams[number])))
-    order = sorted(range(3), key=lambda number: int(replies[number].headers["range"].removeprefix("0-")))
-    whole = b"".join(streams[number] for number in order)
-    check_stored(finish(registry, upload, digest_of(whole)), registry, repo, digest_of(whole), whole)
-
-
-def test_the_same_blob_pushed_by_many_is_stored_once(start: Callable[..., Running], folder: Path) -> None:
-    emulator = start(data_dir=folder)
-    names = [f"many/repo-{number}" for number in range(6)]
-    for name in names:
-        emulator.ecr().create_repository(repositoryName=name)
-    registry = emulator.registry()
-    digest = digest_of(CONTENT)
-    replies = at_once(6, lambda number: post_all(registry, names[number], digest))
-    assert [reply.status for reply in replies] == [201] * 6
-    assert [pulled(registry, name, digest) for name in names] == [CONTENT] * 6
-    assert len([path for path in (folder / "blobs").rglob("*") if path.is_file()]) == 1
-
-
-def test_cancelling_and_completing_at_once_ends_in_one_of_both(registry: Registry, repo: str) -> None:
-    for _ in range(10):
-        upload = begin(registry, repo)
-        replies = at_once(
-            2,
-            lambda number, upload=upload: (  # type: ignore[misc]
-                finish(registry, upload, digest_of(CONTENT), CONTENT)
-                if number
-                else registry.request("DELETE", upload)
-            ),
-        )
-        assert sorted(reply.status for reply in replies) in ([201, 404], [204, 404])

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,20 @@ def test_opening_again_keeps_what_is_there(store: Database, repository: Reposito
         assert names(again) == [repository.name]
 
 
+@pytest.mark.parametrize("version", range(1, len(schema_files())))
+def test_a_file_of_an_older_version_is_brought_up_to_date(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as old:
+        for number, sql in schema_files()[:version]:
+            old.executescript(f"{sql}; PRAGMA user_version={number}")
+        repositories.insert(old, a_repository("kept"))
+        old.commit()
+    with closing(Database(path)) as database:
+        assert names(database) == ["kept"]
+        with database.read() as connection:
+            assert connection.execute("PRAGMA user_version").fetchone() == (schema_files()[-1][0],)
+
+
 def test_a_file_of_a_newer_version_is_left_alone(store: Database) -> None:
     newer = schema_files()[-1][0] + 1
     with store.read() as connection:
@@ -49,7 +64,7 @@ def test_a_file_of_a_newer_version_is_left_alone(store: Database) -> None:
 def test_many_can_open_a_new_file_at_once(tmp_path: Path) -> None:
     for number in range(20):
         path = tmp_path / f"{number}.db"
-        for database in side_by_side([lambda path=path: Database(path)] * 6):
+        for database in side_by_side([partial(Database, path)] * 6):
             assert names(database) == []
             database.close()
 
@@ -123,7 +138,7 @@ def test_writers_of_two_databases_on_one_file_lose_nothing(store: Database, repo
                     count = repositories.resource_tags(transaction, found).get("count", "0")
                     repositories.put_resource_tags(transaction, found, {"count": str(int(count) + 1)})
 
-        side_by_side([lambda one=one: count_up(one) for one in (store, other) * 3])
+        side_by_side([partial(count_up, one) for one in (store, other) * 3])
     with store.read() as connection:
         assert repositories.resource_tags(connection, repository) == {"count": "300"}
 

@@ -6,9 +6,9 @@ from sqlite3 import Connection
 import pytest
 
 from ecr_emu.domain.manifests import OCI_MANIFEST, Layer, Manifest
-from ecr_emu.store import images, layers, repositories, uploads
+from ecr_emu.store import documents, images, layers, replications, repositories, scans, signings, uploads
 from ecr_emu.store.database import Database
-from ecr_emu.store.images import Content
+from ecr_emu.store.images import Content, Filter
 from ecr_emu.store.layers import Blob
 from ecr_emu.store.repositories import Repository
 from ecr_emu.store.uploads import Upload
@@ -16,6 +16,7 @@ from tests.store.conftest import HOME
 
 DIGEST = "sha256:" + "a" * 64
 IMAGE = images.Image(1, DIGEST, OCI_MANIFEST, None, None, 1, 1.0)
+SHOWN = Filter(1.0)
 MANIFEST = Manifest(OCI_MANIFEST, (Layer(DIGEST, 1, ""),), (DIGEST,), None, None)
 
 LOOKUPS: dict[str, Callable[[Connection, Repository], object]] = {
@@ -26,16 +27,20 @@ LOOKUPS: dict[str, Callable[[Connection, Repository], object]] = {
     "repositories.delete": lambda c, r: repositories.delete(c, r),
     "images.find": lambda c, r: images.find(c, r, DIGEST),
     "images.find_tagged": lambda c, r: images.find_tagged(c, r, "v1"),
-    "images.content by tag": lambda c, r: images.content(c, HOME, r.name, "v1"),
-    "images.content by digest": lambda c, r: images.content(c, HOME, r.name, DIGEST),
+    "images.pullable by tag": lambda c, r: images.pullable(c, HOME, r.name, "v1", 1.0),
+    "images.pullable by digest": lambda c, r: images.pullable(c, HOME, r.name, DIGEST, 1.0),
     "images.exist": lambda c, r: images.exist(c, r),
-    "images.page": lambda c, r: images.page(c, r, "ANY", 5, 10),
-    "images.page of tagged": lambda c, r: images.page(c, r, "TAGGED", 5, 10),
-    "images.page of untagged": lambda c, r: images.page(c, r, "UNTAGGED", 5, 10),
-    "images.page_of_ids": lambda c, r: images.page_of_ids(c, r, "ANY", (5, ""), 10),
-    "images.page_of_tags": lambda c, r: images.page_of_tags(c, r, "a", 10),
-    "images.referrers": lambda c, r: images.referrers(c, r, DIGEST, "text/x", 0),
+    "images.page": lambda c, r: images.page(c, r, SHOWN, 5, 10),
+    "images.page of tagged": lambda c, r: images.page(c, r, Filter(1.0, tags="TAGGED"), 5, 10),
+    "images.page of untagged": lambda c, r: images.page(c, r, Filter(1.0, tags="UNTAGGED"), 5, 10),
+    "images.page_of_ids": lambda c, r: images.page_of_ids(c, r, SHOWN, (5, ""), 10),
+    "images.page_of_tags": lambda c, r: images.page_of_tags(c, r, SHOWN, "a", 10),
+    "images.referrers": lambda c, r: images.referrers(c, r, DIGEST, ["text/x"], SHOWN, 0),
     "images.sizes": lambda c, r: images.sizes(c, r, [DIGEST]),
+    "images.only_archived_need": lambda c, r: images.only_archived_need(c, r, DIGEST, 1.0),
+    "images.archive": lambda c, r: images.archive(c, IMAGE, 1.0),
+    "images.restore": lambda c, r: images.restore(c, IMAGE, 1.0),
+    "images.record_pulls": lambda c, r: images.record_pulls(c, [1], 1.0),
     "images.parents": lambda c, r: images.parents(c, r, DIGEST),
     "images.insert": lambda c, r: images.insert(c, r, Content(DIGEST, OCI_MANIFEST, b"{}"), MANIFEST, 1, 1.0),
     "images.delete": lambda c, r: images.delete(c, IMAGE),
@@ -50,6 +55,13 @@ LOOKUPS: dict[str, Callable[[Connection, Repository], object]] = {
     "layers.remove_unused": lambda c, r: layers.remove_unused(c, r.id, [DIGEST]),
     "layers.of_image": lambda c, r: layers.of_image(c, 1),
     "layers.is_known_file": lambda c, r: layers.is_known_file(c, "file", DIGEST),
+    "documents.beside": lambda c, r: documents.beside(c, r, ("a", "b")),
+    "replications.backfills": lambda c, r: replications.backfills(c, HOME),
+    "replications.find_backfill": lambda c, r: replications.find_backfill(c, HOME, "id"),
+    "replications.of_image": lambda c, r: replications.of_image(c, IMAGE),
+    "scans.find": lambda c, r: scans.find(c, IMAGE),
+    "scans.blob_types": lambda c, r: scans.blob_types(c, IMAGE),
+    "signings.of_image": lambda c, r: signings.of_image(c, IMAGE),
     "uploads.find": lambda c, r: uploads.find(c, r, "id"),
     "uploads.exists": lambda c, r: uploads.exists(c, "id"),
     "uploads.update": lambda c, r: uploads.update(c, Upload("id"), 1.0),

@@ -8,11 +8,11 @@ from ecr_emu import errors
 from ecr_emu.context import Call
 from ecr_emu.control import paging
 from ecr_emu.control.operations import Answer, operation
-from ecr_emu.core import delete, push
-from ecr_emu.domain import names
+from ecr_emu.core import delete, pull, push
+from ecr_emu.domain import names, pull_times
 from ecr_emu.errors import EcrError
 from ecr_emu.store import images
-from ecr_emu.store.images import Image
+from ecr_emu.store.images import Filter, Image
 from ecr_emu.store.repositories import Repository
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ _REASONS = {
     "InvalidImageTag": (
         f"Invalid request parameters: image tag should satisfy the regex '{names.IMAGE_TAG_PATTERN}'"
     ),
+    # The code is in the service model; the words are ours.
+    "ImageInaccessible": "Requested image is archived",
     "ImageTagDoesNotMatchDigest": ("Invalid request parameters: given tag does not map to the given digest"),
 }
 
@@ -74,17 +76,21 @@ def put_image(call: Call, request: "types.PutImageRequestTypeDef") -> Answer:
 def batch_get_image(call: Call, request: "types.BatchGetImageRequestTypeDef") -> Answer:
     repository = _repository(call, "ecr:BatchGetImage", request)
     accepted = request.get("acceptedMediaTypes")
-    found, failures = [], []
+    found, failures, due = [], [], []
     with call.store.snapshot() as connection:
         for image_id in request["imageIds"]:
             try:
                 image = _find(connection, repository, image_id)
+                if image.status_at(call.now) != "ACTIVE":
+                    raise _Failure("ImageInaccessible")
                 # No conversion is done, so another type is not to be had (reference, control plane 4.2).
                 if accepted is not None and image.media_type not in accepted:
                     raise _Failure("ImageNotFound")
             except _Failure as failure:
                 failures.append(_describe_failure(image_id, failure))
                 continue
+            if pull_times.is_due(image.pulled_at, call.now):
+                due.append(image.id)
             tag = image_id.get("imageTag") or (image.tags[0] if image.tags else None)
             found.append(
                 {
@@ -95,6 +101,8 @@ def batch_get_image(call: Call, request: "types.BatchGetImageRequestTypeDef") ->
                     "imageManifestMediaType": image.media_type,
                 }
             )
+    if due:
+        pull.record(call, repository.registry, due)
     return {"images": found, "failures": failures}
 
 
@@ -121,18 +129,17 @@ def describe_images(call: Call, request: "types.DescribeImagesRequestTypeDef") -
     repository = _repository(call, "ecr:DescribeImages", request)
     if "imageIds" in request:
         with call.store.snapshot() as connection:
-            asked = [_get(connection, repository, image_id) for image_id in request["imageIds"]]
+            asked = [
+                get_image(connection, repository, image_id, "imageIds") for image_id in request["imageIds"]
+            ]
         unique = {image.id: image for image in asked}
-        return {"imageDetails": [_describe(repository, image) for image in unique.values()]}
-    tag_status, is_hidden = _filter(request)
+        return {"imageDetails": [_describe(call, repository, image) for image in unique.values()]}
     page = paging.open_page(call, request, 0, "DescribeImages", repository.id, request.get("filter"))
-    rows: list[Image] = []
-    if not is_hidden:
-        with call.store.read() as connection:
-            rows = images.page(connection, repository, tag_status, page.after, page.limit + 1)
+    with call.store.read() as connection:
+        rows = images.page(connection, repository, _filter(call, request), page.after, page.limit + 1)
     shown = page.cut(rows)
     return {
-        "imageDetails": [_describe(repository, image) for image in shown],
+        "imageDetails": [_describe(call, repository, image) for image in shown],
         "nextToken": page.next_token(rows, shown[-1].id if shown else None),
     }
 
@@ -140,12 +147,9 @@ def describe_images(call: Call, request: "types.DescribeImagesRequestTypeDef") -
 @operation
 def list_images(call: Call, request: "types.ListImagesRequestTypeDef") -> Answer:
     repository = _repository(call, "ecr:ListImages", request)
-    tag_status, is_hidden = _filter(request)
     page = paging.open_page(call, request, [0, ""], "ListImages", repository.id, request.get("filter"))
-    rows: list[tuple[int, str, str | None]] = []
-    if not is_hidden:
-        with call.store.read() as connection:
-            rows = images.page_of_ids(connection, repository, tag_status, page.after, page.limit + 1)
+    with call.store.read() as connection:
+        rows = images.page_of_ids(connection, repository, _filter(call, request), page.after, page.limit + 1)
     shown = page.cut(rows)
     return {
         "imageIds": [{"imageDigest": digest, "imageTag": tag} for _, digest, tag in shown],
@@ -157,13 +161,10 @@ def _repository(call: Call, action: str, request: Any) -> Repository:
     return call.repository(action, call.target(request.get("registryId")), request["repositoryName"])
 
 
-def _filter(request: Any) -> tuple[str, bool]:
-    """The tag status asked for, and whether the status asked for is one that no image has yet.
-
-    Images are ACTIVE until UpdateImageStorageClass is built.
-    """
+def _filter(call: Call, request: Any) -> Filter:
+    """Which images are asked for; archived ones are shown only then."""
     given = request.get("filter", {})
-    return given.get("tagStatus", "ANY"), given.get("imageStatus", "ACTIVE") not in ("ACTIVE", "ANY")
+    return Filter(call.now, given.get("imageStatus", "ACTIVE"), given.get("tagStatus", "ANY"))
 
 
 def _find(connection: Connection, repository: Repository, image_id: Any) -> Image:
@@ -187,7 +188,9 @@ def _find(connection: Connection, repository: Repository, image_id: Any) -> Imag
     return image
 
 
-def _get(connection: Connection, repository: Repository, image_id: Any) -> Image:
+def get_image(
+    connection: Connection, repository: Repository, image_id: Any, member: str = "imageId"
+) -> Image:
     """The same for operations that fail whole: ImageNotFoundException, or InvalidParameterException."""
     try:
         return _find(connection, repository, image_id)
@@ -196,7 +199,7 @@ def _get(connection: Connection, repository: Repository, image_id: Any) -> Image
             digest, tag = image_id.get("imageDigest"), image_id.get("imageTag")
             raise errors.image_not_found(repository.name, repository.registry.account, digest, tag) from None
         # Which words AWS uses here is unverified.
-        raise errors.invalid_parameter("imageIds", failure.reason) from None
+        raise errors.invalid_parameter(member, failure.reason) from None
 
 
 def _delete(
@@ -220,8 +223,9 @@ def _delete(
     return [{"imageDigest": image.digest, "imageTag": tag} for tag in image.tags or (None,)]
 
 
-def _describe(repository: Repository, image: Image) -> Answer:
+def _describe(call: Call, repository: Repository, image: Image) -> Answer:
     """The ImageDetail shape."""
+    status = image.status_at(call.now)
     return {
         "registryId": repository.registry.account,
         "repositoryName": repository.name,
@@ -232,7 +236,11 @@ def _describe(repository: Repository, image: Image) -> Answer:
         "imageManifestMediaType": image.media_type,
         "artifactMediaType": image.artifact_type,
         "subjectManifestDigest": image.subject_digest,
-        "imageStatus": "ACTIVE",
+        "lastRecordedPullTime": image.pulled_at,
+        "imageStatus": status,
+        "lastArchivedAt": image.kept.archived_at,
+        # An image on its way back has not arrived.
+        "lastActivatedAt": None if status == "ACTIVATING" else image.kept.activated_at,
     }
 
 

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from sqlite3 import Connection
 from typing import TYPE_CHECKING, Any
 
 from ecr_emu import errors
@@ -9,7 +10,7 @@ from ecr_emu.context import Call
 from ecr_emu.control.operations import Answer, operation
 from ecr_emu.core import layer_urls, upload
 from ecr_emu.domain import names
-from ecr_emu.store import layers
+from ecr_emu.store import images, layers
 from ecr_emu.store.repositories import Repository
 from ecr_emu.store.uploads import Upload
 
@@ -33,7 +34,7 @@ def batch_check_layer_availability(
             if not names.looks_like_digest(digest):
                 failures.append(_failure(digest))
             else:
-                found.append(_availability(connection, repository, digest))
+                found.append(_availability(connection, repository, digest, call.now))
     return {"layers": found, "failures": failures}
 
 
@@ -102,6 +103,8 @@ def get_download_url_for_layer(call: Call, request: "types.GetDownloadUrlForLaye
             raise errors.layer_not_found(repository.name, account, digest)
         if layers.media_type(connection, repository, digest) is None:
             raise errors.layer_inaccessible(repository.name, account, digest)
+        if images.only_archived_need(connection, repository, digest, call.now):
+            raise errors.layer_archived(repository.name, account, digest)
     return {"downloadUrl": layer_urls.make(call, repository, digest), "layerDigest": digest}
 
 
@@ -109,14 +112,15 @@ def _repository(call: Call, action: str, request: Any) -> Repository:
     return call.repository(action, call.target(request.get("registryId")), request["repositoryName"])
 
 
-def _availability(connection: Any, repository: Repository, digest: str) -> Answer:
+def _availability(connection: Connection, repository: Repository, digest: str, now: float) -> Answer:
     """A layer that is not there is UNAVAILABLE, not a failure (reference, control plane 5.1)."""
     blob = layers.find(connection, repository, digest)
     if blob is None:
         return {"layerDigest": digest, "layerAvailability": "UNAVAILABLE"}
+    is_archived = images.only_archived_need(connection, repository, digest, now)
     return {
         "layerDigest": digest,
-        "layerAvailability": "AVAILABLE",
+        "layerAvailability": "ARCHIVED" if is_archived else "AVAILABLE",
         "layerSize": blob.size_bytes,
         "mediaType": layers.media_type(connection, repository, digest),
     }

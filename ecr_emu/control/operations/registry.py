@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from ecr_emu.context import Call
 from ecr_emu.control.operations import Answer, operation
+from ecr_emu.control.operations.replication import describe_rules
+from ecr_emu.core import after_push
 
 if TYPE_CHECKING:
     from types_boto3_ecr import type_defs as types
@@ -32,5 +34,7 @@ def get_authorization_token(call: Call, request: "types.GetAuthorizationTokenReq
 
 @operation
 def describe_registry(call: Call, request: object) -> Answer:
-    # PutReplicationConfiguration is not built yet, so there are no rules.
-    return {"registryId": call.registry.account, "replicationConfiguration": {"rules": []}}
+    call.authorize("ecr:DescribeRegistry", call.registry, "*")
+    with call.store.read() as connection:
+        rules = after_push.replication_rules(connection, call.registry)
+    return {"registryId": call.registry.account, "replicationConfiguration": describe_rules(rules)}

@@ -1,13 +1,14 @@
 """Operations on repositories."""
 
-import uuid
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ecr_emu import errors
 from ecr_emu.context import Call
 from ecr_emu.control import paging
 from ecr_emu.control.operations import Answer, operation
-from ecr_emu.domain import mutability, resource_tags
+from ecr_emu.core import create
+from ecr_emu.domain import kms_keys, mutability, resource_tags
 from ecr_emu.domain.registries import Registry
 from ecr_emu.store import images, repositories
 from ecr_emu.store.repositories import Repository
@@ -23,9 +24,9 @@ def create_repository(call: Call, request: "types.CreateRepositoryRequestTypeDef
     call.authorize("ecr:CreateRepository", registry, name)
     tags = read_tags(request.get("tags", []))
     encryption = _encryption(registry, request)
-    filters = _filters(request)
+    filters = read_filters(request)
     mode = request.get("imageTagMutability", "MUTABLE")
-    _check_filters(mode, filters)
+    check_filters(mode, filters)
     wanted = Repository(
         id=0,
         registry=registry,
@@ -83,8 +84,8 @@ def delete_repository(call: Call, request: "types.DeleteRepositoryRequestTypeDef
 def put_image_tag_mutability(call: Call, request: "types.PutImageTagMutabilityRequestTypeDef") -> Answer:
     registry = call.target(request.get("registryId"))
     call.authorize("ecr:PutImageTagMutability", registry, request["repositoryName"])
-    mode, filters = request["imageTagMutability"], _filters(request)
-    _check_filters(mode, filters)
+    mode, filters = request["imageTagMutability"], read_filters(request)
+    check_filters(mode, filters)
     with call.store.write() as transaction:
         repository = repositories.get(transaction, registry, request["repositoryName"])
         repositories.set_tag_mutability(transaction, repository, mode, filters or [])
@@ -92,7 +93,7 @@ def put_image_tag_mutability(call: Call, request: "types.PutImageTagMutabilityRe
         "registryId": registry.account,
         "repositoryName": repository.name,
         "imageTagMutability": mode,
-        "imageTagMutabilityExclusionFilters": _describe_filters(filters or []) or None,
+        "imageTagMutabilityExclusionFilters": describe_filters(filters or []) or None,
     }
 
 
@@ -106,7 +107,7 @@ def describe(call: Call, repository: Repository) -> Answer:
         "repositoryUri": f"{host}/{repository.name}",
         "createdAt": repository.created_at,
         "imageTagMutability": repository.tag_mutability,
-        "imageTagMutabilityExclusionFilters": _describe_filters(repository.mutability_filters) or None,
+        "imageTagMutabilityExclusionFilters": describe_filters(repository.mutability_filters) or None,
         "imageScanningConfiguration": {"scanOnPush": repository.scan_on_push},
         "encryptionConfiguration": {
             "encryptionType": repository.encryption_type,
@@ -132,27 +133,26 @@ def _encryption(registry: Registry, request: Any) -> dict[str, str]:
     """
     given: dict[str, str] = request.get("encryptionConfiguration", {"encryptionType": "AES256"})
     if given["encryptionType"] == "AES256" and "kmsKey" in given:
-        raise errors.invalid_parameter(
-            "encryptionConfiguration",
-            "Invalid encryption configuration: Encryption key should not be set for AES256 encryption.",
-        )
+        raise errors.key_beside_aes256()
+    if foreign := kms_keys.foreign_region(given.get("kmsKey", ""), registry.region):
+        raise errors.kms_key_of_other_region(foreign)
     if given["encryptionType"] != "AES256" and "kmsKey" not in given:
-        # What the alias aws/ecr stands for is another key in each account and region.
-        key = uuid.uuid5(uuid.NAMESPACE_URL, f"{registry.account}/{registry.region}/alias/aws/ecr")
-        arn = f"arn:{registry.partition}:kms:{registry.region}:{registry.account}:key/{key}"
-        return {**given, "kmsKey": arn}
+        return {**given, "kmsKey": create.default_key(registry)}
     return given
 
 
-def _filters(request: Any) -> list[str] | None:
+def read_filters(request: Any) -> list[str] | None:
+    """The patterns of the exclusion filters that a request has; None when it has none."""
     given = request.get("imageTagMutabilityExclusionFilters")
     return None if given is None else [entry["filter"] for entry in given]
 
 
-def _describe_filters(filters: Any) -> list[dict[str, str]]:
+def describe_filters(filters: Iterable[str]) -> list[dict[str, str]]:
+    """Patterns as the ImageTagMutabilityExclusionFilters shape."""
     return [{"filterType": "WILDCARD", "filter": pattern} for pattern in filters]
 
 
-def _check_filters(mode: str, filters: list[str] | None) -> None:
+def check_filters(mode: str, filters: list[str] | None) -> None:
+    """InvalidParameterException when mode and filters do not go together."""
     if constraint := mutability.check_filters(mode, filters):
         raise errors.invalid_parameter("imageTagMutabilityExclusionFilters", constraint)

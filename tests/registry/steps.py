@@ -1,17 +1,19 @@
 """What several tests of the registry need."""
 
 import base64
+import errno
 import json
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 from tests.clients import Registry, Reply, digest_of, image_manifest
 
 CONFIG = b'{"architecture":"amd64","os":"linux"}'
-EMPTY = b""
+CONTENT = b"0123456789" * 1000
 RANDOM_DIGEST = digest_of(b"nobody ever pushed this")
 RANDOM_SHA512 = digest_of(b"nobody ever pushed this", "sha512")
 
@@ -53,6 +55,23 @@ def received(registry: Registry, upload: str) -> str:
     return reply.headers["range"]
 
 
+def pulled(registry: Registry, repo: str, digest: str) -> bytes:
+    reply = registry.request("GET", f"/v2/{repo}/blobs/{digest}")
+    assert reply.status == 200
+    return reply.body
+
+
+def check_stored(reply: Reply, registry: Registry, repo: str, digest: str, content: bytes = CONTENT) -> None:
+    """A 201 whose Location is the blob."""
+    assert (reply.status, reply.headers.get("docker-content-digest")) == (201, digest), reply.body
+    assert path_of(reply) == f"/v2/{repo}/blobs/{digest}"
+    assert pulled(registry, repo, digest) == content
+
+
+def in_pieces(content: bytes = CONTENT) -> Iterator[bytes]:
+    return iter([content[at : at + 777] for at in range(0, len(content), 777)])
+
+
 def manifest_of(registry: Registry, repo: str, *layers: bytes, **members: Any) -> bytes:
     """An image manifest whose blobs are in the repository."""
     for blob in (CONFIG, *layers):
@@ -73,6 +92,11 @@ def next_page(reply: Reply) -> str | None:
     return match[1]
 
 
+def flat(found: Iterable[Iterable[str]]) -> list[str]:
+    """The entries of all pages."""
+    return [entry for page in found for entry in page]
+
+
 def pages(registry: Registry, path: str) -> Iterator[Reply]:
     """All pages of a listing, by its Links."""
     following: str | None = path
@@ -83,15 +107,27 @@ def pages(registry: Registry, path: str) -> Iterator[Reply]:
         following = next_page(reply)
 
 
+@contextmanager
+def hung_up() -> Iterator[None]:
+    """Lets the other side end the connection at any moment."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN):
+            raise
+
+
 def send_raw(port: int, head: str, body: bytes = b"", *, hang_up: bool = False) -> bytes:
     """Send exactly these bytes and return whatever comes back; `hang_up` ends the sending side."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
-        connection.sendall(head.replace("\n", "\r\n").encode("latin-1") + b"\r\n" + body)
-        if hang_up:
-            connection.shutdown(socket.SHUT_WR)
         answer = b""
-        while piece := connection.recv(65536):
-            answer += piece
+        # A server that has seen enough may be gone before all is sent.
+        with hung_up():
+            connection.sendall(head.replace("\n", "\r\n").encode("latin-1") + b"\r\n" + body)
+            if hang_up:
+                connection.shutdown(socket.SHUT_WR)
+            while piece := connection.recv(65536):
+                answer += piece
         return answer
 
 

@@ -1,0 +1,96 @@
+"""What is copied to which registries, and backfills, which copy what was there before (Amazon ECR user guide,
+Private image replication).
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ecr_emu.domain.registries import Registry
+
+# Amazon ECR service quotas.
+MAX_DESTINATIONS = 25
+MAX_BACKFILLS_IN_PROGRESS = 10
+
+# StartReplicationBackfill, ListReplicationBackfills.
+TERMINAL = frozenset({"COMPLETE", "FAILED", "STOPPED"})
+BACKFILL_KEPT_SECONDS = 90 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Where to copy the repositories whose names begin with one of the prefixes.
+
+    None as prefixes means every repository. `replicates_deletes` is None where nothing was said.
+    """
+
+    destinations: tuple[Registry, ...]
+    prefixes: tuple[str, ...] | None = None
+    replicates_deletes: bool | None = None
+
+    def matches(self, name: str) -> bool:
+        """True when the rule is for a repository of this name. A prefix ends anywhere, not at a slash."""
+        return self.prefixes is None or name.startswith(self.prefixes)
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """Copying the images that a registry had already to one destination."""
+
+    id: str
+    destination: Registry
+    status: str
+    started_at: float
+    ended_at: float | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in TERMINAL
+
+    def is_forgotten(self, now: float) -> bool:
+        """True when it ended so long ago that nobody is told of it any more."""
+        return self.ended_at is not None and now >= self.ended_at + BACKFILL_KEPT_SECONDS
+
+
+def destinations(rules: Sequence[Rule], name: str | None = None) -> list[Registry]:
+    """Where a repository is copied to, or where anything is, each destination once."""
+    wanted = [rule for rule in rules if name is None or rule.matches(name)]
+    return list(dict.fromkeys(place for rule in wanted for place in rule.destinations))
+
+
+def check(source: Registry, rules: Sequence[Rule]) -> str | None:
+    """The constraint that the rules break in the registry `source`, or None."""
+    places = destinations(rules)
+    if source in places:
+        return "Replication destination cannot be the same as the source registry"
+    if any(place.partition != source.partition for place in places):
+        return "Replication destination must be in the same partition as the source registry"
+    if len(places) > MAX_DESTINATIONS:
+        return f"The number of unique replication destinations exceeds the limit of {MAX_DESTINATIONS}"
+    return None
+
+
+def write(rules: Sequence[Rule]) -> str:
+    """The rules as they are stored."""
+    return json.dumps(
+        [
+            [
+                [[place.account, place.region] for place in rule.destinations],
+                rule.prefixes,
+                rule.replicates_deletes,
+            ]
+            for rule in rules
+        ]
+    )
+
+
+def read(text: str | None) -> tuple[Rule, ...]:
+    """What `write` wrote; no rules for None."""
+    return tuple(
+        Rule(
+            tuple(Registry(*place) for place in places),
+            None if prefixes is None else tuple(prefixes),
+            replicates_deletes,
+        )
+        for places, prefixes, replicates_deletes in json.loads(text or "[]")
+    )
