@@ -28,7 +28,8 @@ def _option(setting: Setting) -> Callable[[Function], Function]:
     shared: dict[str, Any] = {"envvar": setting.variable, "help": setting.help, "show_envvar": True}
     if isinstance(setting.default, bool):
         return click.option(setting.flag, is_flag=True, default=setting.default, **shared)
-    kind: Any = click.Choice(setting.choices) if setting.choices else type("" if setting.default is None else setting.default)
+    plain = str if setting.default is None else type(setting.default)
+    kind: Any = click.Choice(setting.choices) if setting.choices else plain
     return click.option(
         setting.flag, type=kind, default=setting.default, show_default=setting.default is not None, **shared
     )

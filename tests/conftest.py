@@ -66,5 +66,3 @@ def registry(emulator: Running) -> Registry:
 def anything_goes() -> Config:
     """botocore without its own checks, so that the server's are reached."""
     return Config(parameter_validation=False, retries={"max_attempts": 0})
-
-

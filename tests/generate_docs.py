@@ -1,33 +1,57 @@
 """Writes the pages that are made from the code: docs/operations.md and docs/settings.md (`make docs`)."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
+import yaml
 
+from conformance.parity.cases import EVIDENCE, Case, load_cases
 from ecr_emu import cli
 from ecr_emu.control import model
 from ecr_emu.control.operations import implemented
 from ecr_emu.settings import SETTINGS
 
+SECTION = re.compile(r"(?:control|data) plane \d+(?:\.\d+)?")
 DOCS = Path(__file__).parent.parent / "docs"
 NOTE = "<!-- Made by `make docs`. -->"
 
 
 def operations_page() -> str:
-    """Every operation of the model, and whether it is built."""
+    """Every operation of the model: what is real, what differs, and which cases say so."""
     built = implemented()
-    names = model.load().operation_names
-    rows = [(names[name], "yes" if name in built else "no, 501") for name in sorted(names)]
+    names = sorted(model.load().operation_names.items())
+    notes = yaml.safe_load((DOCS / "operations.yaml").read_text())
+    cases = load_cases()
+    rows = [
+        (name, note["real"], note.get("differs", ""), *_evidence([c for c in cases if c.operation == name]))
+        for snake, name in names
+        if snake in built
+        for note in [notes[name]]
+    ]
+    missing = ", ".join(name for snake, name in names if snake not in built) or "none"
     return f"""# Operations
 
 {NOTE}
 
-The AWS API has {len(names)} operations; {len(built)} are built. The others answer HTTP 501 with
-`NotImplementedException` and their name, which no SDK retries.
+The AWS API has {len(names)} operations; {len(built)} are built. Not built, and answered with HTTP 501
+`NotImplementedException`: {missing}.
 
-{_table(("operation", "built"), rows)}
+The numbers count the cases in [conformance/parity](../conformance/parity) that hold ecr-emu to AWS's answers,
+by what each rests on: seen on AWS, written in its documentation, or inferred. Every case names its source; the
+last column names the sections of the reference that they come from.
+
+{_table(("operation", "what is real", "what differs from AWS", *EVIDENCE, "source"), rows)}
 """
+
+
+def _evidence(cases: Sequence[Case]) -> list[str]:
+    """How many cases rest on what, and the sources they name."""
+    counts = Counter(case.evidence for case in cases)
+    sources = sorted({source for case in cases for source in SECTION.findall(str(case.document["source"]))})
+    return [*(str(counts[kind]) for kind in EVIDENCE), ", ".join(sources)]
 
 
 def settings_page() -> str:
