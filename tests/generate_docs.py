@@ -40,8 +40,8 @@ The AWS API has {len(names)} operations; {len(built)} are built. Not built, and 
 `NotImplementedException`: {missing}.
 
 The numbers count the cases in [conformance/parity](../conformance/parity) that hold ecr-emu to AWS's answers,
-by what each rests on: seen on AWS, written in its documentation, or inferred. Every case names its source; the
-last column names the sections of the reference that they come from.
+by what each rests on: seen on AWS, written in its documentation, or inferred. Every case names its source;
+the last column names the sections of the reference that they come from.
 
 {_table(("operation", "what is real", "what differs from AWS", *EVIDENCE, "source"), rows)}
 """

@@ -63,6 +63,17 @@ def logged_in_again(registry: Registry, app: Repo) -> Registry:
     return Registry(registry.port, base64.b64decode(token).decode().removeprefix("AWS:"))
 
 
+def test_pull_with_a_fresh_time_is_one_look_up(
+    emulator: Running, registry: Registry, app: Repo, image: str
+) -> None:
+    pull_by_registry(registry, app)
+    statements: list[str] = []
+    with emulator.application.emulator.store.read() as connection:
+        connection.set_trace_callback(statements.append)
+    pull_by_registry(registry, app)
+    assert [statement.partition(" ")[0] for statement in statements] == ["SELECT"]
+
+
 def test_looking_is_no_pull(registry: Registry, app: Repo, image: str) -> None:
     assert registry.request("HEAD", "/v2/team/app/manifests/v1").status == 200
     assert registry.request("GET", "/v2/team/app/manifests/v2").status == 404
