@@ -38,7 +38,7 @@ lint: $(VENV)/.dev ## Check style
 type: $(VENV)/.dev ## Check types
 	$(BIN)/mypy
 
-test: $(VENV)/.dev ## Run the tests (about a minute; needs no engine and no network)
+test: $(VENV)/.dev ## Run the tests (about two minutes; needs no engine and no network)
 	$(BIN)/python -m pytest tests -n $(WORKERS)
 
 check: lint type test ## Style, types and tests

@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,6 +18,9 @@ from ecr_emu.blobs.filesystem import FileBlobs
 from ecr_emu.core.sweep import Swept, sweep
 from ecr_emu.domain.registries import check_template
 from ecr_emu.settings import SETTINGS, Setting, Settings, default_data_dir
+
+if TYPE_CHECKING:
+    from ecr_emu.server import StopSignal
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -54,7 +56,7 @@ def main() -> None:
 @_settings_options
 def serve(**given: Any) -> None:
     """Serve the AWS API and the registry until SIGTERM or Ctrl-C."""
-    from ecr_emu.server import stop_signal
+    from ecr_emu.server import StopSignal
 
     _check(given)
     logging.basicConfig(
@@ -65,7 +67,7 @@ def serve(**given: Any) -> None:
     # granian's own lines about its workers mean nothing to a user.
     logging.getLogger("_granian").setLevel(logging.WARNING)
     # From here on nothing is left behind: not by a signal that comes before the server is ready.
-    asked_to_stop = stop_signal()
+    asked_to_stop = StopSignal()
     given["data_dir"] = _data_dir(given)
     settings = Settings(**given)
     try:
@@ -77,7 +79,7 @@ def serve(**given: Any) -> None:
             shutil.rmtree(settings.data_dir, ignore_errors=True)
 
 
-def _serve(settings: Settings, asked_to_stop: "SimpleQueue[int]") -> None:
+def _serve(settings: Settings, asked_to_stop: "StopSignal") -> None:
     from dataclasses import replace
 
     from ecr_emu.jobs.runner import Runner
@@ -92,7 +94,7 @@ def _serve(settings: Settings, asked_to_stop: "SimpleQueue[int]") -> None:
     runner.start()
     host = "127.0.0.1" if settings.host == "localhost" else settings.host
     click.echo(f"ready: http://{f'[{host}]' if ':' in host else host}:{settings.port}")
-    asked_to_stop.get()
+    asked_to_stop.wait()
     server.stop()
     runner.stop()
     application.close()

@@ -8,7 +8,6 @@ class, the part that does the work, on sockets of its own (docs/decisions/0002-s
 
 import errno
 import os
-import queue
 import signal
 import socket
 import threading
@@ -147,12 +146,20 @@ class Server:
         return worker
 
 
-def stop_signal() -> "queue.SimpleQueue[int]":
-    """What gets an entry when the process is asked to end: SIGTERM or SIGINT.
+class StopSignal:
+    """Waits until the process is asked to end: SIGTERM or SIGINT, from the moment this is made.
 
-    A queue and not an event: a second signal while the first is being handled must not wait for a lock.
+    The system may hand a signal to any thread, granian's too, and a lock that the main thread waits for
+    would not notice. So the C handler writes to a socket, whichever thread it runs in, and the main thread
+    reads it.
     """
-    asked: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _: asked.put(received))
-    return asked
+
+    def __init__(self) -> None:
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+
+    def wait(self) -> None:
+        self._reader.recv(1)

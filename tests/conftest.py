@@ -6,11 +6,17 @@ from typing import Any
 
 import pytest
 from botocore.config import Config
+from hypothesis import HealthCheck, settings
 
 from ecr_emu.app import Application, build
 from ecr_emu.server import Server, bind
 from ecr_emu.settings import Settings
 from tests.clients import Clock, Registry, Running
+
+# Machines do other things too. `--hypothesis-profile=long` looks further.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", settings.get_profile("busy"), max_examples=5_000)
+settings.load_profile("busy")
 
 
 @pytest.fixture

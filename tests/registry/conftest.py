@@ -6,15 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from ecr_emu.app import build
 from ecr_emu.server import Server, bind
 from ecr_emu.settings import Settings
 from tests.clients import Clock, Registry, Running
-
-# For `--hypothesis-profile=long`.
-settings.register_profile("long", max_examples=5_000)
 
 _numbers = count(1)
 

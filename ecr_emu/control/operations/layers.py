@@ -122,7 +122,8 @@ def _availability(connection: Connection, repository: Repository, digest: str, n
         "layerDigest": digest,
         "layerAvailability": "ARCHIVED" if is_archived else "AVAILABLE",
         "layerSize": blob.size_bytes,
-        "mediaType": layers.media_type(connection, repository, digest),
+        # A descriptor may name no type.
+        "mediaType": layers.media_type(connection, repository, digest) or None,
     }
 
 
