@@ -73,13 +73,14 @@ def build(settings: Settings, clock: Clock = time.time) -> Application:
     try:
         emulator = Emulator(
             settings=settings,
-            store=open_database(folder, durable=durable),
             blobs=FileBlobs(folder, durable=durable),
             hosts=HostNames(
                 Registry(settings.account, settings.region), settings.registry_host, settings.port
             ),
             keys=load_keys(folder),
             clock=clock,
+            # The last that can fail: nobody would close it again.
+            store=open_database(folder, durable=durable),
         )
         return Application(emulator, lock)
     except BaseException as error:

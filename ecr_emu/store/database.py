@@ -29,9 +29,14 @@ class Database:
         self._synchronous = "FULL" if durable else "OFF"
         self._idle: deque[sqlite3.Connection] = deque()
         self._writing = threading.Lock()
-        with _alone(path), self.read() as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-            _migrate(connection)
+        self._is_closed = False
+        try:
+            with _alone(path), self.read() as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+                _migrate(connection)
+        except BaseException:
+            self.close()
+            raise
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -44,6 +49,9 @@ class Database:
             yield connection
         finally:
             self._idle.append(connection)
+            # A request whose client has left may end after the server has.
+            if self._is_closed:
+                self.close()
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -74,9 +82,11 @@ class Database:
                 raise
 
     def close(self) -> None:
-        """Close the connections that nobody uses."""
-        while self._idle:
-            self._idle.pop().close()
+        """Close the connections that nobody uses; those in use are closed when they come back."""
+        self._is_closed = True
+        with contextlib.suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -86,8 +96,12 @@ class Database:
             check_same_thread=False,
             cached_statements=256,
         )
-        connection.execute(f"PRAGMA synchronous={self._synchronous}")
-        connection.execute("PRAGMA foreign_keys=ON")
+        try:
+            connection.execute(f"PRAGMA synchronous={self._synchronous}")
+            connection.execute("PRAGMA foreign_keys=ON")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
 

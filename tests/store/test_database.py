@@ -151,3 +151,12 @@ def test_a_name_is_taken_once_in_each_registry(store: Database, repository: Repo
         assert repositories.find(connection, elsewhere, repository.name) is None
     with pytest.raises(EcrError, match="does not exist in the registry"), store.read() as connection:
         repositories.get(connection, elsewhere, repository.name)
+
+
+def test_a_connection_that_comes_back_after_the_end_is_closed(tmp_path: Path) -> None:
+    database = Database(tmp_path / "metadata.db")
+    with database.read() as connection:
+        database.close()
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
