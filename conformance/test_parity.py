@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from engines.server import Emulator
 
-from conformance.parity.accounts import FreshAccounts
+from conformance.parity.accounts import FixedAccount, FreshAccounts, NoAccounts
 from conformance.parity.cases import FOLDER, PROTOCOL, load_cases, load_file
-from conformance.parity.endpoint import Endpoint
+from conformance.parity.endpoint import Caller, Endpoint, Reply
 from conformance.parity.play import play, play_all
 from conformance.parity.report import describe
 from conformance.parity.values import BadCase
@@ -116,3 +116,109 @@ def test_an_answer_passes_only_as_expected(
     head = GOOD.replace("with: {}\n", "") if "with:" in expected else GOOD
     (case,) = load_file(written(tmp_path, f"{head}{expected}\n"))
     assert (not play(case, endpoint, accounts).problems) is passes
+
+
+# What a case makes where the account is not its own, and what must not be there afterwards.
+MAKERS = [
+    ("CreateRepository", "{repositoryName: left/over}", "DescribeRepositories", "{repositories: []}"),
+    (
+        "CreatePullThroughCacheRule",
+        "{ecrRepositoryPrefix: left, upstreamRegistryUrl: quay.io}",
+        "DescribePullThroughCacheRules",
+        "{pullThroughCacheRules: []}",
+    ),
+    (
+        "CreateRepositoryCreationTemplate",
+        "{prefix: left, appliedFor: [REPLICATION]}",
+        "DescribeRepositoryCreationTemplates",
+        "{repositoryCreationTemplates: []}",
+    ),
+    (
+        "RegisterPullTimeUpdateExclusion",
+        "{principalArn: 'arn:aws:iam::$account:role/left'}",
+        "ListPullTimeUpdateExclusions",
+        "{pullTimeUpdateExclusions: []}",
+    ),
+    (
+        "PutReplicationConfiguration",
+        "{replicationConfiguration: {rules: [{destinations: [{region: eu-west-1, registryId: $account}]}]}}",
+        "DescribeRegistry",
+        "{replicationConfiguration: {rules: []}}",
+    ),
+    (
+        "PutRegistryScanningConfiguration",
+        "{scanType: ENHANCED, rules: []}",
+        "GetRegistryScanningConfiguration",
+        "{scanningConfiguration: {scanType: BASIC, rules: []}}",
+    ),
+    (
+        "PutAccountSetting",
+        "{name: BLOB_MOUNTING, value: ENABLED}",
+        "GetAccountSetting",
+        "{value: DISABLED}",
+    ),
+]
+
+
+@pytest.fixture
+def fixed(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> FixedAccount:
+    """The account of credentials in the environment."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "777766665555")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    return FixedAccount(endpoint)
+
+
+@pytest.mark.parametrize("calls", MAKERS, ids=lambda calls: calls[0])
+def test_what_a_case_made_in_a_shared_account_is_taken_back(
+    endpoint: Endpoint, fixed: FixedAccount, tmp_path: Path, calls: tuple[str, ...]
+) -> None:
+    maker, request_text, reader, nothing = calls
+    asked = "{name: BLOB_MOUNTING}" if reader == "GetAccountSetting" else "{}"
+    head = GOOD.partition("call:")[0]
+    for expected in (
+        f"call: {maker}\nwith: {request_text}\nanswer_has: {{}}\n",
+        f"call: {reader}\nwith: {asked}\nanswer_has: {nothing}\n",
+    ):
+        (case,) = load_file(written(tmp_path, head + expected))
+        assert play(case, endpoint, fixed).problems == ()
+
+
+class OneAccount:
+    """An endpoint that takes every access key for the same account, or knows no accounts at all."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+
+    def call(self, caller: Caller, operation: str, request: object) -> Reply:
+        return self.reply
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (Reply(200, {"registryId": "123456789012"}), "use --account fixed"),
+        (Reply(500, "<html>"), "DescribeRegistry answered 500"),
+    ],
+)
+def test_an_endpoint_without_accounts_is_not_asked_in_fresh_ones(reply: Reply, reason: str) -> None:
+    with pytest.raises(NoAccounts, match=reason):
+        FreshAccounts().check(OneAccount(reply))  # type: ignore[arg-type]
+
+
+def test_a_layer_that_is_archived_need_not_be_uploaded(
+    endpoint: Endpoint, accounts: FreshAccounts, tmp_path: Path
+) -> None:
+    push = "push: {repositoryName: team/app, tag: v1, layers: [x]}"
+    case_text = f"""
+given:
+  - {{call: CreateRepository, with: {{repositoryName: team/app}}}}
+  - {push}
+  - call: UpdateImageStorageClass
+    with: {{repositoryName: team/app, imageId: {{imageTag: v1}}, targetStorageClass: ARCHIVE}}
+  - {push}
+call: DescribeImages
+with: {{repositoryName: team/app}}
+answer_has: {{imageDetails: [{{imageStatus: ACTIVE}}]}}
+"""
+    (case,) = load_file(written(tmp_path, GOOD.partition("call:")[0] + case_text.lstrip()))
+    assert play(case, endpoint, accounts).problems == ()

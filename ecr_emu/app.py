@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ecr_emu.blobs.filesystem import FileBlobs
-from ecr_emu.context import Clock, Emulator
+from ecr_emu.clock import Clock, UserClock
+from ecr_emu.context import Emulator
 from ecr_emu.control.wire import Control
 from ecr_emu.core import layer_urls
 from ecr_emu.core.keys import load_keys
 from ecr_emu.domain.registries import HostNames, Registry
+from ecr_emu.jobs.runner import Runner
 from ecr_emu.registry import wire as registry_wire
 from ecr_emu.settings import Settings
 from ecr_emu.store.database import Database, NewerSchema
@@ -36,6 +38,7 @@ class Application:
     def __init__(self, emulator: Emulator, lock: int) -> None:
         self.emulator = emulator
         self.control = Control(emulator)
+        self.runner = Runner(emulator)
         self._lock = lock
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -56,8 +59,10 @@ class Application:
     def _pages(self) -> Any:
         # Flask takes longer to import than everything else together; most runs never ask for a page.
         from ecr_emu.console.pages import create
+        from ecr_emu.console.admin import Admin
 
-        return create(self.emulator, len(self.control.implemented), len(self.control.model.operations))
+        total = len(self.control.model.operations)
+        return create(Admin(self.emulator, self.runner, len(self.control.implemented), total))
 
     def close(self) -> None:
         """Let go of the data folder."""
@@ -71,23 +76,28 @@ def build(settings: Settings, clock: Clock = time.time) -> Application:
     lock = _claim(folder)
     durable = not settings.ephemeral
     try:
-        emulator = Emulator(
-            settings=settings,
-            blobs=FileBlobs(folder, durable=durable),
-            hosts=HostNames(
-                Registry(settings.account, settings.region), settings.registry_host, settings.port
-            ),
-            keys=load_keys(folder),
-            clock=clock,
-            # The last that can fail: nobody would close it again.
-            store=open_database(folder, durable=durable),
-        )
-        return Application(emulator, lock)
+        blobs, keys = FileBlobs(folder, durable=durable), load_keys(folder)
+        hosts = HostNames(Registry(settings.account, settings.region), settings.registry_host, settings.port)
+        # The last that can fail: nobody would close it again.
+        store = open_database(folder, durable=durable)
+        _load_principals(store, settings)
+        return Application(Emulator(settings, store, blobs, hosts, keys, UserClock(store, clock)), lock)
     except BaseException as error:
         os.close(lock)
         if isinstance(error, OSError):
             raise _unwritable(folder, error) from None
         raise
+
+
+def _load_principals(store: Database, settings: Settings) -> None:
+    """What the file of principals says, or that there is none any more."""
+    from ecr_emu.core.principals import load_file
+
+    try:
+        load_file(store, Path(settings.iam_file) if settings.iam_file else None, settings.account)
+    except ValueError as problem:
+        store.close()
+        raise CannotStart(f"--iam-file {problem}") from None
 
 
 def _logged(environ: Environ, start_response: StartResponse) -> StartResponse:

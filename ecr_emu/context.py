@@ -1,12 +1,16 @@
 """What a request knows: who asks, which registry is meant, when, and the stores to use."""
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+from collections import deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ecr_emu import errors
+from ecr_emu import access
+from ecr_emu.access import Record
 from ecr_emu.blobs.filesystem import FileBlobs
+from ecr_emu.clock import UserClock
+from ecr_emu.domain.iam.requests import Principal
+from ecr_emu.domain.principals import Credential
 from ecr_emu.domain.registries import HostNames, Registry
 from ecr_emu.settings import Settings
 from ecr_emu.store import repositories
@@ -15,37 +19,58 @@ from ecr_emu.store.database import Database
 if TYPE_CHECKING:
     from ecr_emu.core.keys import Keys
 
-Clock = Callable[[], float]
+
+# How many decisions are remembered.
+DECISIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
-    """One emulator: its settings and its state. Nothing of it is global, so several fit in a process."""
+    """One emulator: its settings and its state. Nothing of it is global, so several fit in a process.
+
+    `wake` is set when a job was put that is due at once. `decisions` are the last ones about who may do what.
+    """
 
     settings: Settings
     store: Database
     blobs: FileBlobs
     hosts: HostNames
     keys: "Keys"
-    clock: Clock = time.time
+    clock: UserClock
+    wake: threading.Event = field(default_factory=threading.Event)
+    decisions: deque[Record] = field(default_factory=lambda: deque(maxlen=DECISIONS))
 
 
 @dataclass(frozen=True, slots=True)
-class Principal:
-    """Who asks."""
+class Client:
+    """Where a request came from, as far as policies ask."""
 
-    account: str
-    arn: str
+    address: str = ""
+    agent: str = ""
+    is_secure: bool = False
+
+    @property
+    def context(self) -> access.Context:
+        """Condition keys (IAM user guide, Global condition context keys)."""
+        known = {"aws:sourceip": self.address, "aws:useragent": self.agent}
+        found = {key: (value,) for key, value in known.items() if value}
+        return {**found, "aws:securetransport": (str(self.is_secure).lower(),)}
+
+
+UNKNOWN_CLIENT = Client()
 
 
 def root_principal(account: str) -> Principal:
     """The account itself: whom an unverified signature stands for."""
-    return Principal(account, f"arn:aws:iam::{account}:root")
+    return Principal(f"arn:aws:iam::{account}:root", account, "root")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request on either plane. `registry` is the one spoken to, `origin` the http://host asked."""
+    """One request on either plane. `registry` is the one spoken to, `origin` the http://host asked.
+
+    `credential` is what is known of the caller; None when access keys are believed.
+    """
 
     emulator: Emulator
     principal: Principal
@@ -53,6 +78,8 @@ class Call:
     origin: str
     now: float
     request_id: str = ""
+    client: Client = UNKNOWN_CLIENT
+    credential: Credential | None = None
 
     @property
     def store(self) -> Database:
@@ -68,15 +95,11 @@ class Call:
             return self.registry
         return Registry(registry_id, self.registry.region)
 
-    def authorize(self, action: str, registry: Registry, repository: str) -> None:
-        """Let the action on a repository pass, or raise AccessDeniedException.
-
-        Other accounts get in by a repository policy only, and there are none yet.
-        """
-        if self.principal.account != registry.account:
-            because = f"because no resource-based policy allows the {action} action"
-            arn = registry.repository_arn(repository)
-            raise errors.access_denied(self.principal.arn, action, arn, because)
+    def authorize(
+        self, action: str, registry: Registry, repository: str, more: access.Context = access.NOTHING_MORE
+    ) -> None:
+        """Let the action on a repository ("*" for all) pass, or raise AccessDeniedException."""
+        access.check(self, action, registry, repository, more)
 
     def repository(self, action: str, registry: Registry, name: str) -> repositories.Repository:
         """The repository, if the caller may do this to it and it exists: authorization comes first."""

@@ -7,7 +7,7 @@ import platformdirs
 
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
-AUTH_MODES = ("token", "open")
+AUTH_MODES = ("token", "open", "iam")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -19,6 +19,7 @@ class Setting:
     default: str | int | bool | None
     help: str
     choices: tuple[str, ...] = ()
+    repeats: bool = False
 
     @property
     def flag(self) -> str:
@@ -42,10 +43,43 @@ SETTINGS = (
         "Template of registry host names, with {account}, {region} and {port}; "
         "an https:// in front shows in proxyEndpoint.",
     ),
-    Setting("auth", "token", "token: docker must log in; open: the data plane asks nobody.", AUTH_MODES),
-    Setting("sweep_interval", 3600, "Seconds between two background sweeps of unused bytes; 0 means never."),
+    Setting(
+        "auth",
+        "token",
+        "token: docker must log in, any access key is believed; open: nobody is asked anything; "
+        "iam: signatures are verified and identity policies decide.",
+        AUTH_MODES,
+    ),
+    Setting("iam_file", None, "Users, roles, access keys and policies for --auth iam: JSON, or YAML."),
+    Setting(
+        "sweep_interval",
+        3600,
+        "Seconds of the emulator's clock between two sweeps of unused bytes; 0 means never.",
+    ),
+    Setting(
+        "lifecycle_interval",
+        86_400,
+        "Seconds of the emulator's clock between two runs of a lifecycle policy; 0 means only when asked.",
+    ),
+    Setting(
+        "lifecycle_children",
+        "counted",
+        "Whether images that an index lists count for imageCountMoreThan; what AWS does is not known.",
+        ("counted", "ignored"),
+    ),
+    Setting(
+        "lifecycle_positions",
+        False,
+        "Say in a second sentence where a lifecycle policy is wrong; AWS does not.",
+    ),
     Setting(
         "restore_seconds", 0, "Seconds that an image stays ACTIVATING when it is taken from the archive."
+    ),
+    Setting(
+        "limit",
+        None,
+        "Another limit than AWS's, as NAME=VALUE; several with commas, or the option again.",
+        repeats=True,
     ),
     Setting("log_level", "info", "How much goes to stderr; debug shows each request.", LOG_LEVELS),
 )
@@ -63,8 +97,14 @@ class Settings:
     region: str = DEFAULT_REGION
     registry_host: str | None = None
     auth: str = "token"
+    iam_file: str | None = None
     sweep_interval: int = 3600
+    lifecycle_interval: int = 86_400
+    lifecycle_children: str = "counted"
+    lifecycle_positions: bool = False
     restore_seconds: int = 0
+    # By name; domain/limits.py knows the names, and the limits that are not here.
+    limit: tuple[tuple[str, int], ...] = ()
     log_level: str = "info"
 
 

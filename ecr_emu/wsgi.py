@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from ecr_emu import errors
+from ecr_emu.context import Client
 
 if TYPE_CHECKING:
     from ecr_emu.context import Emulator
@@ -74,6 +75,15 @@ def drain(environ: Environ) -> None:
     left = MAX_DRAIN_BYTES if has_body and "HTTP_EXPECT" not in environ else 0
     while left > 0 and (chunk := environ["wsgi.input"].read(min(left, DRAIN_CHUNK_BYTES))):
         left -= len(chunk)
+
+
+def client(environ: Environ) -> Client:
+    """Where the request came from. No header changes the address: anybody can send one."""
+    return Client(
+        environ.get("REMOTE_ADDR", ""),
+        environ.get("HTTP_USER_AGENT", ""),
+        environ.get("wsgi.url_scheme") == "https",
+    )
 
 
 def origin(environ: Environ, emulator: "Emulator") -> str:

@@ -25,7 +25,8 @@ def check_consistency(folder: Path) -> None:
         assert database.execute(layers).fetchall() == []
         bodies = "SELECT i.digest, m.body FROM images i LEFT JOIN manifests m ON m.digest = i.digest"
         for digest, body in database.execute(bodies):
-            assert digest_of(body, digest[:6]) == digest
+            # Of an image that was imported without its manifest nobody knows the bytes.
+            assert not body or digest_of(body, digest[:6]) == digest
         unused = "SELECT digest FROM manifests WHERE digest NOT IN (SELECT digest FROM images)"
         assert database.execute(unused).fetchall() == []
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -12,6 +12,7 @@ from conformance.parity.cases import EVIDENCE, Case, load_cases
 from ecr_emu import cli
 from ecr_emu.control import model
 from ecr_emu.control.operations import implemented
+from ecr_emu.domain.limits import LIMITS
 from ecr_emu.settings import SETTINGS
 
 SECTION = re.compile(r"(?:control|data) plane \d+(?:\.\d+)?")
@@ -54,18 +55,30 @@ def _evidence(cases: Sequence[Case]) -> list[str]:
     return [*(str(counts[kind]) for kind in EVIDENCE), ", ".join(sources)]
 
 
+def commands(group: click.Group = cli.main, name: str = "ecr-emu") -> Iterator[tuple[str, click.Command]]:
+    """Every command that users see, with the whole of its name; not groups, but what is in them."""
+    context = click.Context(group)
+    for entry in group.list_commands(context):
+        command = group.get_command(context, entry)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{name} {entry}")
+        elif not command.hidden:
+            yield f"{name} {entry}", command
+
+
 def settings_page() -> str:
-    """Every setting and every command."""
+    """Every setting, every limit and every command."""
     settings = [
         (f"`{s.flag}`", f"`{s.variable}`", "" if s.default is None else f"`{s.default}`", s.help)
         for s in SETTINGS
     ]
-    by_name = sorted(cli.main.commands.items())
-    commands = [(f"`ecr-emu {name}`", command.help or "") for name, command in by_name]
+    limits = [(f"`{limit.name}`", str(limit.default), limit.code or "", limit.help) for limit in LIMITS]
+    described = [(f"`{name}`", command.help or "") for name, command in commands()]
     options = [
-        (f"`ecr-emu {name}`", f"`{option.opts[0]}`", option.help or "")
-        for name, command in by_name
-        if name != "serve"
+        (f"`{name}`", f"`{option.opts[0]}`", option.help or "")
+        for name, command in commands()
+        if name != "ecr-emu serve"
         for option in command.params
         if isinstance(option, click.Option)
     ]
@@ -73,11 +86,21 @@ def settings_page() -> str:
 
 {NOTE}
 
-{_table(("command", "what it does"), commands)}
+{_table(("command", "what it does"), described)}
 
 ## Settings of `ecr-emu serve`
 
 {_table(("option", "variable", "default", "what it means"), settings)}
+
+## Limits
+
+AWS's quotas, in force on both planes. `--limit NAME=VALUE` sets another value, and may be said again:
+`--limit images-per-repository=5 --limit repositories=2`, or
+`ECR_EMU_LIMIT=images-per-repository=5,repositories=2`. A limit below what is there refuses what is new, and
+leaves the rest. Not settable: 50 rules of a lifecycle policy, 100 ids in a request, one scan of an image in
+24 hours.
+
+{_table(("name", "default", "AWS quota code", "what it limits"), limits)}
 
 ## Options of the other commands
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import click
 import pytest
+from botocore.exceptions import ClientError
 
-from ecr_emu.cli import main
+from ecr_emu.cli.serve import serve
 from ecr_emu.settings import SETTINGS
 from ecr_emu.store.database import Database, schema_files
 from tests.clients import Running, digest_of
@@ -49,19 +50,35 @@ def test_settings_come_from_the_environment_and_options_win(tmp_path: Path) -> N
         "ECR_EMU_REGISTRY_HOST": "{account}.test",
         "ECR_EMU_AUTH": "open",
         "ECR_EMU_LOG_LEVEL": "error",
+        "ECR_EMU_LIMIT": "layer-parts=7, repositories=1",
     }
     with serving("--registry-host", "{region}.{account}.test:1", variables=variables) as server:
         repository = server.create_repository("team/app")
         assert repository["registryId"] == "111122223333"
         assert repository["repositoryUri"] == "us-east-1.111122223333.test:1/team/app"
         assert server.registry.request("GET", "/v2/").status == 200
+        with pytest.raises(ClientError, match="maximum allowed number of repositories which is '1'"):
+            server.create_repository("team/other")
     assert (tmp_path / "folder" / "metadata.db").is_file()
 
 
 def test_setting_that_is_a_number_is_read_as_one() -> None:
-    options = {option.name: option for option in main.commands["serve"].params}
+    options = {option.name: option for option in serve.params}
     numbers = {setting.name for setting in SETTINGS if type(setting.default) is int}
     assert {name for name, option in options.items() if option.type is click.INT} == numbers
+
+
+def test_a_limit_is_set_with_commas_or_by_the_option_again(tmp_path: Path) -> None:
+    limits = ("--limit", "layer-parts=1,repositories=5", "--limit", "repositories=2")
+    # An option leaves nothing of the variable.
+    variables = {"ECR_EMU_LIMIT": "images-per-repository=1", "ECR_EMU_AUTH": "open"}
+    with serving("--data-dir", tmp_path, *limits, variables=variables) as server:
+        for name in ("one", "two"):
+            server.create_repository(name)
+        with pytest.raises(ClientError, match="maximum allowed number of repositories which is '2'"):
+            server.create_repository("three")
+        for layer in (b"a", b"b"):
+            server.registry.push_image("one", None, layer)
 
 
 def test_data_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -177,6 +194,10 @@ def test_a_second_server_on_a_folder_is_one_line(tmp_path: Path) -> None:
             ("--registry-host", "a b"),
             "--registry-host 'a b' cannot be used: "
             "it must give a lower-case host name, with or without a port",
+        ),
+        (
+            ("--limit", "repositories=2", "--limit", "layer-parts=none"),
+            "--limit layer-parts must be a whole number from 1 on, and is 'none'",
         ),
         (
             ("--ephemeral", "--data-dir", MISSING),

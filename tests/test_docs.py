@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ecr_emu import cli
+from ecr_emu.domain.limits import LIMITS
 from ecr_emu.settings import SETTINGS
-from tests.generate_docs import DOCS, PAGES
+from tests.generate_docs import DOCS, PAGES, commands
 
 ROOT = DOCS.parent
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
@@ -25,10 +25,13 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert missing == []
 
 
-def test_every_setting_and_command_is_documented() -> None:
+def test_every_setting_command_and_limit_is_documented() -> None:
     text = (DOCS / "settings.md").read_text()
     assert [s.name for s in SETTINGS if s.flag not in text or s.variable not in text] == []
-    assert [name for name in cli.main.commands if f"ecr-emu {name}" not in text] == []
+    names = [name for name, _ in commands()]
+    assert "ecr-emu serve" in names
+    assert [name for name in names if f"`{name}`" not in text] == []
+    assert [limit.name for limit in LIMITS if f"`{limit.name}` | {limit.default}" not in text] == []
 
 
 def test_every_make_target_of_the_readme_exists() -> None:

@@ -31,12 +31,15 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much to do. `load_seconds` is the length of one series of small requests."""
+    """How much to do. `load_seconds` is the length of one series of small requests, `image_counts` are the
+    sizes of repositories that a lifecycle policy is evaluated over.
+    """
 
     rounds: int
     load_seconds: float
     small: Transfer
     large: Transfer
+    image_counts: tuple[int, ...]
 
     @property
     def steps_per_round(self) -> int:
@@ -44,8 +47,16 @@ class Plan:
         return 1 + len(CONNECTIONS) + 2 * len((self.small, self.large))
 
 
-FULL = Plan(rounds=5, load_seconds=3, small=Transfer(10, 10), large=Transfer(200, 2))
-QUICK = Plan(rounds=1, load_seconds=1, small=Transfer(10, 1), large=Transfer(20, 1))
+FULL = Plan(
+    rounds=5,
+    load_seconds=3,
+    small=Transfer(10, 10),
+    large=Transfer(200, 2),
+    image_counts=(1_000, 10_000, 100_000, 1_000_000),
+)
+QUICK = Plan(
+    rounds=1, load_seconds=1, small=Transfer(10, 1), large=Transfer(20, 1), image_counts=(1_000, 10_000)
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ import json
 import os
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+from conformance.bench import lifecycle
 from conformance.bench.measures import Measure, Plan, Samples
 from conformance.bench.peers import Peer
 
@@ -14,12 +15,15 @@ MISSING = "missing"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was measured, and how. `load_client` names the client of the manifest requests."""
+    """What was measured, and how. `load_client` names the client of the manifest requests, `scales` are the
+    lifecycle evaluations.
+    """
 
     samples: Samples
     peers: Sequence[Peer]
     plan: Plan
     load_client: str
+    scales: Sequence[lifecycle.Scale]
 
 
 def ratio(measure: Measure, ours: Sequence[float], theirs: Sequence[float]) -> float | None:
@@ -32,6 +36,11 @@ def ratio(measure: Measure, ours: Sequence[float], theirs: Sequence[float]) -> f
 
 
 def table(report: Report) -> str:
+    """The servers beside each other, if any were asked for, and the lifecycle evaluations."""
+    return "\n\n".join([*([_servers(report)] if report.peers else []), lifecycle.table(report.scales)])
+
+
+def _servers(report: Report) -> str:
     """One line for each measure: medians with their ranges, and the ratio to each peer."""
     ours, *others = (peer.name for peer in report.peers)
     rows = [["", "unit", ours, *(cell for name in others for cell in (name, "ratio"))]]
@@ -47,7 +56,7 @@ def table(report: Report) -> str:
 
 def as_json(report: Report) -> str:
     """All samples, their medians and the ratios."""
-    ours, *others = (peer.name for peer in report.peers)
+    ours, *others = [peer.name for peer in report.peers] or [""]
     measures = [
         {
             "name": measure.name,
@@ -65,6 +74,7 @@ def as_json(report: Report) -> str:
         "processors": os.cpu_count(),
         "missing": {peer.name: peer.missing for peer in report.peers if peer.missing},
         "measures": measures,
+        "lifecycle": [asdict(scale) for scale in report.scales],
     }
     return json.dumps(content, indent=2)
 

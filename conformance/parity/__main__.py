@@ -11,7 +11,7 @@ import click
 from botocore.exceptions import BotoCoreError
 
 from conformance.engines.server import Emulator
-from conformance.parity.accounts import FixedAccount, FreshAccounts, NoOtherAccount
+from conformance.parity.accounts import Accounts, FixedAccount, FreshAccounts, NoAccounts
 from conformance.parity.cases import load_cases
 from conformance.parity.endpoint import Endpoint
 from conformance.parity.play import play_all
@@ -29,7 +29,7 @@ from conformance.parity.values import BadCase
     default="each",
     show_default=True,
     help="each: a new account for each case, named by the access key; "
-    "fixed: the environment's credentials, and the repositories made are deleted.",
+    "fixed: the environment's credentials, and what was made is deleted.",
 )
 def main(endpoint: str | None, output: str, only: str | None, account: str) -> None:
     """Ask an endpoint what AWS answers, and say where it differs. Exit code 1 if it does."""
@@ -38,17 +38,24 @@ def main(endpoint: str | None, output: str, only: str | None, account: str) -> N
     try:
         cases = [case for case in load_cases() if only in (None, case.operation)]
         with serving(endpoint) as url, closing(Endpoint(url)) as asked:
-            accounts = FreshAccounts() if account == "each" else FixedAccount(asked)
-            played = play_all(cases, asked, accounts)
+            played = play_all(cases, asked, accounts_for(asked, account))
             with click.progressbar(played, len(cases), label="Playing", file=sys.stderr) as bar:
                 outcomes = list(bar)
-    except (BadCase, NoOtherAccount, BotoCoreError) as reason:
+    except (BadCase, NoAccounts, BotoCoreError) as reason:
         raise click.ClickException(str(reason)) from None
     if not cases:
         raise click.ClickException(f"no case calls {only}" if only else "there are no cases")
     click.echo(as_json(outcomes) if output == "json" else table(outcomes))
     if any(outcome.problems for outcome in outcomes):
         sys.exit(1)
+
+
+def accounts_for(endpoint: Endpoint, account: str) -> Accounts:
+    if account == "fixed":
+        return FixedAccount(endpoint)
+    fresh = FreshAccounts()
+    fresh.check(endpoint)
+    return fresh
 
 
 @contextmanager

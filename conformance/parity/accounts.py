@@ -18,6 +18,10 @@ class NoOtherAccount(Exception):
     """The case needs a second account."""
 
 
+class NoAccounts(Exception):
+    """The accounts that are asked for are not to be had; the argument says what to do."""
+
+
 class Accounts(Protocol):
     """Gives each case a caller. Fresh accounts hold nothing, so nothing need be cleaned up in them."""
 
@@ -38,6 +42,14 @@ def _numbers() -> Iterator[int]:
     return itertools.count(int(time.time()) % 10**7 * 10**5)
 
 
+def _account_of(endpoint: Endpoint, caller: Caller) -> str:
+    """The account that an endpoint takes a caller for."""
+    reply = endpoint.call(caller, "DescribeRegistry", {})
+    if reply.status != 200 or not isinstance(reply.content, dict) or "registryId" not in reply.content:
+        raise NoAccounts(f"DescribeRegistry answered {reply.status}, so whose account is asked is not known")
+    return str(reply.content["registryId"])
+
+
 @dataclass
 class FreshAccounts:
     """An account for each case."""
@@ -45,6 +57,12 @@ class FreshAccounts:
     region: str = DEFAULT_REGION
     are_fresh: bool = True
     _next: Iterator[int] = field(default_factory=_numbers)
+
+    def check(self, endpoint: Endpoint) -> None:
+        """NoAccounts if all access keys are one account there: the cases would meet."""
+        caller = self.next()
+        if _account_of(endpoint, caller) != caller.account:
+            raise NoAccounts("the endpoint does not take the access key for the account: use --account fixed")
 
     def next(self) -> Caller:
         return _caller(f"{next(self._next):012d}", self.region)
@@ -63,10 +81,9 @@ class FixedAccount:
         session = botocore.session.get_session()
         credentials = session.get_credentials()
         if credentials is None:
-            raise NoOtherAccount("no credentials in the environment")
+            raise NoAccounts("no credentials in the environment")
         region = session.get_config_variable("region") or DEFAULT_REGION
-        unknown = Caller("", region, credentials)
-        account = endpoint.call(unknown, "DescribeRegistry", {}).content["registryId"]
+        account = _account_of(endpoint, Caller("", region, credentials))
         self._caller = Caller(account, region, credentials)
 
     def next(self) -> Caller:

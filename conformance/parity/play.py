@@ -17,6 +17,33 @@ from tests.clients import digest_of, image_index, image_manifest
 RETRY_SECONDS = 0.2
 WORKERS = 8
 _CONFIG = '{"architecture":"amd64","os":"linux"}'
+# Layers that need not be uploaded; what an endpoint says of others differs.
+_HELD = {"AVAILABLE", "ARCHIVED"}
+# How what a call made is taken back in an account that other cases use too: the operation, which members of
+# the request or of the answer it needs, and what else.
+_UNDO: Mapping[str, tuple[str, tuple[str, ...], Mapping[str, Any]]] = {
+    "CreateRepository": ("DeleteRepository", ("repositoryName", "registryId"), {"force": True}),
+    "CreatePullThroughCacheRule": (
+        "DeletePullThroughCacheRule",
+        ("ecrRepositoryPrefix", "registryId"),
+        {},
+    ),
+    "CreateRepositoryCreationTemplate": ("DeleteRepositoryCreationTemplate", ("prefix",), {}),
+    "RegisterPullTimeUpdateExclusion": ("DeregisterPullTimeUpdateExclusion", ("principalArn",), {}),
+    "StartReplicationBackfill": ("StopReplicationBackfill", ("replicationBackfillId",), {}),
+    "PutRegistryPolicy": ("DeleteRegistryPolicy", (), {}),
+    "PutSigningConfiguration": ("DeleteSigningConfiguration", (), {}),
+    "PutReplicationConfiguration": (
+        "PutReplicationConfiguration",
+        (),
+        {"replicationConfiguration": {"rules": []}},
+    ),
+    "PutRegistryScanningConfiguration": (
+        "PutRegistryScanningConfiguration",
+        (),
+        {"scanType": "BASIC", "rules": []},
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +82,14 @@ def play_all(cases: Sequence[Case], endpoint: Endpoint, accounts: Accounts) -> I
 
 
 class _Stage:
-    """An account, what was saved there, and the repositories that were made."""
+    """An account, what was saved there, and how what was made is taken back."""
 
     def __init__(self, endpoint: Endpoint, accounts: Accounts) -> None:
         self._endpoint = endpoint
         self._accounts = accounts
         self._caller = accounts.next()
         self._names: dict[str, Any] = {"account": self._caller.account, "region": self._caller.region}
-        self._made: list[tuple[Caller, str]] = []
+        self._undo: list[tuple[Caller, str, dict[str, Any]]] = []
         self._manifests: dict[str, bytes] = {}
 
     def bring_about(self, step: Mapping[str, Any]) -> None:
@@ -99,10 +126,26 @@ class _Stage:
         given = fill(step.get("with", {}), self._names)
         for part in parts(given):
             request |= part
+        if step["call"] == "PutAccountSetting" and not self._accounts.are_fresh:
+            self._remember_setting(caller, request)
         reply = self._endpoint.call(caller, step["call"], request)
-        if step["call"] == "CreateRepository" and reply.status == 200:
-            self._made.append((caller, request["repositoryName"]))
+        self._remember(caller, step["call"], request, reply)
         return reply
+
+    def _remember(self, caller: Caller, operation: str, request: Mapping[str, Any], reply: Reply) -> None:
+        """Note how to take back what a call made."""
+        if operation not in _UNDO or reply.status != 200 or not isinstance(reply.content, dict):
+            return
+        undo, members, more = _UNDO[operation]
+        known = {**reply.content, **request}
+        needed = {member: known[member] for member in members if member in known}
+        self._undo.append((caller, undo, {**needed, **more}))
+
+    def _remember_setting(self, caller: Caller, request: Mapping[str, Any]) -> None:
+        """Note the value that an account setting has before it is set: it cannot be deleted."""
+        reply = self._endpoint.call(caller, "GetAccountSetting", {"name": request.get("name")})
+        if reply.status == 200:
+            self._undo.append((caller, "PutAccountSetting", reply.content))
 
     def _compare(self, step: Mapping[str, Any], reply: Reply) -> list[str]:
         partly, any_order = "answer" not in step, bool(step.get("any_order"))
@@ -183,7 +226,7 @@ class _Stage:
         of = {"repositoryName": repository}
         digest = digest_of(content.encode())
         held = self._must(caller, "BatchCheckLayerAvailability", {**of, "layerDigests": [digest]})
-        if look_up(held, "layers.0.layerAvailability") == "AVAILABLE":
+        if any(layer.get("layerAvailability") in _HELD for layer in held.get("layers", ())):
             return digest
         upload = {**of, "uploadId": self._must(caller, "InitiateLayerUpload", of)["uploadId"]}
         part = {"partFirstByte": 0, "partLastByte": len(content.encode()) - 1}
@@ -199,5 +242,6 @@ class _Stage:
         return reply.content
 
     def clean_up(self) -> None:
-        for caller, name in self._made:
-            self._endpoint.call(caller, "DeleteRepository", {"repositoryName": name, "force": True})
+        """Take back what was made, the last first; what the case itself has taken back is gone already."""
+        for caller, operation, request in reversed(self._undo):
+            self._endpoint.call(caller, operation, request)

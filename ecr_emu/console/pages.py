@@ -1,26 +1,33 @@
-"""The /_emu/ calls: health and reset."""
+"""The /_emu/ calls. The larger ones have a file of their own."""
 
 from flask import Flask, jsonify
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from ecr_emu import __version__
-from ecr_emu.context import Emulator
+from ecr_emu.console import clock, decisions, iam, images, lifecycle
+from ecr_emu.console.admin import Admin
 from ecr_emu.core.reset import reset
 
 
-def create(emulator: Emulator, implemented: int, total: int) -> Flask:
-    """The Flask application of one emulator, of whose `total` AWS operations some are implemented."""
+def create(admin: Admin) -> Flask:
+    """The Flask application of one emulator."""
     pages = Flask(__name__, static_folder=None)
+    clock.add(pages, admin)
+    iam.add(pages, admin)
+    images.add(pages, admin)
+    decisions.add(pages, admin)
+    lifecycle.add(pages, admin)
 
     @pages.get("/_emu/health")
     def health() -> ResponseReturnValue:
-        operations = {"implemented": implemented, "total": total}
+        operations = {"implemented": admin.implemented, "total": admin.total}
         return jsonify(status="ok", version=__version__, operations=operations)
 
     @pages.post("/_emu/reset")
     def empty() -> ResponseReturnValue:
-        reset(emulator)
+        reset(admin.emulator)
+        admin.jobs.arrange()
         return jsonify(status="ok")
 
     @pages.errorhandler(HTTPException)

@@ -17,9 +17,11 @@ from ecr_emu.control import operations
 from ecr_emu.control.codec import Codec
 from ecr_emu.control.model import Model, load
 from ecr_emu.domain import credentials
+from ecr_emu.domain.iam.requests import Principal
+from ecr_emu.domain.principals import Credential
 from ecr_emu.domain.registries import Registry
 from ecr_emu.errors import EcrError
-from ecr_emu.wsgi import Environ, Response, StartResponse, drain, origin, read_body, respond
+from ecr_emu.wsgi import Environ, Response, StartResponse, client, drain, origin, read_body, respond
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 # A layer part of 20,971,520 bytes in base64, and room for the other members.
@@ -59,8 +61,9 @@ class Control:
         request_id = str(uuid.uuid4())
         try:
             built = self._find(environ)
-            call = self._identify(environ, request_id)
-            request = built.read(_parse(read_body(environ, MAX_BODY_BYTES)))
+            body = read_body(environ, MAX_BODY_BYTES)
+            call = self._identify(environ, body, request_id)
+            request = built.read(_parse(body))
             answer = built.write(built.do(call, request))
             response = _response(200, answer, request_id)
         except EcrError as error:
@@ -83,8 +86,23 @@ class Control:
             raise errors.not_implemented(name)
         return self._built[name]
 
-    def _identify(self, environ: Environ, request_id: str) -> Call:
-        """Who calls, and where: from the SigV4 credential scope. The signature is not verified."""
+    def _identify(self, environ: Environ, body: bytes, request_id: str) -> Call:
+        """Who calls, and where: from the signature, which is verified where keys are known."""
+        known = self._emulator.settings.auth == "iam"
+        principal, credential, registry = self._verify(environ, body) if known else self._believe(environ)
+        return Call(
+            self._emulator,
+            principal,
+            registry,
+            origin(environ, self._emulator),
+            self._emulator.clock(),
+            request_id,
+            client(environ),
+            credential,
+        )
+
+    def _believe(self, environ: Environ) -> tuple[Principal, None, Registry]:
+        """The account and the region that the credential scope names."""
         authorization = environ.get("HTTP_AUTHORIZATION")
         settings = self._emulator.settings
         account, region = settings.account, settings.region
@@ -98,14 +116,20 @@ class Control:
             region = scope.region
         elif settings.auth != "open":
             raise errors.missing_authentication_token()
-        return Call(
-            self._emulator,
-            root_principal(account),
-            Registry(account, region),
-            origin(environ, self._emulator),
-            self._emulator.clock(),
-            request_id,
-        )
+        return root_principal(account), None, Registry(account, region)
+
+    def _verify(self, environ: Environ, body: bytes) -> tuple[Principal, Credential, Registry]:
+        """The principal whose key signed the request, in the region that it was signed for."""
+        # hmac and what belongs to it: most servers never verify a signature.
+        from ecr_emu.control.signatures import authenticate, signed_request
+
+        clock = self._emulator.clock
+        with self._emulator.store.read() as connection:
+            claim, credential = authenticate(
+                connection, signed_request(environ, body), clock.machine_now(), clock()
+            )
+        principal = credential.principal
+        return principal, credential, Registry(principal.account, claim.credential.region)
 
 
 def _parse(body: bytes) -> object:

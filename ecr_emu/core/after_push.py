@@ -19,6 +19,8 @@ from ecr_emu.store.signings import Signing
 SCANNING = "scanning-configuration"
 REPLICATION = "replication-configuration"
 SIGNING = "signing-configuration"
+# How many basic scans there were, by the hour.
+SCAN_COUNT = "scan-count"
 
 NO_SCANNER = "This version of ecr-emu has no scan engine, so the image was not scanned."
 NO_SIGNER = ("NotImplemented", "This version of ecr-emu does not sign images, so no signature was made.")
@@ -28,7 +30,7 @@ Settings = Mapping[str, str]
 
 def find_settings(transaction: Connection, repository: Repository) -> Settings:
     """The documents that say what a push sets going, or RepositoryNotFoundException: one look-up for both."""
-    return documents.beside(transaction, repository, (SCANNING, REPLICATION, SIGNING))
+    return documents.beside(transaction, repository, (SCANNING, REPLICATION, SIGNING, SCAN_COUNT))
 
 
 def replication_rules(connection: Connection, registry: Registry) -> tuple[replication.Rule, ...]:
@@ -57,10 +59,14 @@ def start(
         signings.put(transaction, image, [Signing(profile, "FAILED", *NO_SIGNER) for profile in profiles])
 
 
-def record_scan(transaction: Connection, image: Image, now: float) -> Scan:
+def record_scan(
+    transaction: Connection, now: float, repository: Repository, image: Image, settings: Settings
+) -> Scan:
     """Scan an image: there is no engine, so the scan has failed as soon as it starts."""
     scan = Scan("FAILED", NO_SCANNER, now)
     scans.put(transaction, image, scan)
+    count = scanning.with_scan(settings.get(SCAN_COUNT), now)
+    documents.put(transaction, repository.registry, SCAN_COUNT, "", count, now)
     return scan
 
 
@@ -80,4 +86,4 @@ def _scan(
     configuration = scanning.read(settings.get(SCANNING))
     frequency = scanning.frequency(configuration, repository.scan_on_push, repository.name)
     if frequency.is_on_push and is_scannable(transaction, image) and may_be_scanned(transaction, image, now):
-        record_scan(transaction, image, now)
+        record_scan(transaction, now, repository, image, settings)

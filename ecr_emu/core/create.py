@@ -1,12 +1,14 @@
 """Making repositories: with the settings that a template gives them, on the first push."""
 
 import uuid
+from collections.abc import Mapping
 from sqlite3 import Connection
 
 import orjson
 
 from ecr_emu import errors
 from ecr_emu.context import Call
+from ecr_emu.core import lifecycle, quotas
 from ecr_emu.domain import lifecycle_policy, policy_documents, prefixes, templates
 from ecr_emu.domain.registries import Registry
 from ecr_emu.domain.templates import Template
@@ -24,6 +26,20 @@ def default_key(registry: Registry) -> str:
     """
     key = uuid.uuid5(uuid.NAMESPACE_URL, f"{registry.account}/{registry.region}/alias/aws/ecr")
     return f"arn:{registry.partition}:kms:{registry.region}:{registry.account}:key/{key}"
+
+
+def insert(transaction: Connection, call: Call, wanted: Repository, tags: Mapping[str, str]) -> Repository:
+    """Store a new repository with its resource tags.
+
+    Raises RepositoryAlreadyExistsException, or LimitExceededException when the registry has too many.
+    """
+    # The row comes first, so that of a name that is taken just this is said.
+    repository = repositories.insert(transaction, wanted)
+    limit = quotas.of(call)["repositories"]
+    if repositories.count(transaction, wanted.registry) > limit:
+        raise errors.too_many_repositories(wanted.registry.account, limit)
+    repositories.put_resource_tags(transaction, repository, tags)
+    return repository
 
 
 def repository_for_push(call: Call, action: str, registry: Registry, name: str) -> Repository:
@@ -78,13 +94,12 @@ def _create(
         encryption_type=template.encryption_type,
         kms_key=kms_key,
     )
-    repository = repositories.insert(transaction, wanted)
-    repositories.put_resource_tags(transaction, repository, dict(template.resource_tags))
+    repository = insert(transaction, call, wanted, dict(template.resource_tags))
     if template.repository_policy is not None:
         policy = policy_documents.repository_policy(template.repository_policy, orjson.loads)
         text = policy_documents.pretty(policy)
         documents.put_of_repository(transaction, repository, "policy", text, call.now)
     if template.lifecycle_policy is not None:
         text = lifecycle_policy.canonical(template.lifecycle_policy, orjson.loads)
-        documents.put_of_repository(transaction, repository, "lifecycle-policy", text, call.now)
+        lifecycle.put_policy(transaction, repository, text, call.now, call.emulator.settings)
     return repository

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ecr_emu import errors
-from ecr_emu.context import Principal
+from ecr_emu.domain.iam.requests import Principal
 from ecr_emu.domain.registries import Registry
 
 TOKEN_SECONDS = 12 * 3600
@@ -23,11 +23,15 @@ MAX_REMEMBERED = 1024
 
 @dataclass(frozen=True, slots=True)
 class LoginToken:
-    """Who a login token stands for, in which region, and until when (epoch seconds)."""
+    """Who a login token stands for, in which region, and until when (epoch seconds).
+
+    `key_id` is the access key that it was made with, where keys are known.
+    """
 
     principal: Principal
     region: str
     expires_at: float
+    key_id: str = ""
 
 
 class Keys:
@@ -37,7 +41,9 @@ class Keys:
         self._key = key
         self._remembered: OrderedDict[str, LoginToken] = OrderedDict()
 
-    def login_token(self, principal: Principal, registry: Registry, now: float) -> tuple[str, float]:
+    def login_token(
+        self, principal: Principal, registry: Registry, now: float, key_id: str = ""
+    ) -> tuple[str, float]:
         """The password for `docker login`, a JWT, and when it expires."""
         import jwt
 
@@ -46,7 +52,9 @@ class Keys:
             "aud": "ecr",
             "sub": principal.arn,
             "account": principal.account,
+            "kind": principal.kind,
             "region": registry.region,
+            "key": key_id,
             "iat": int(now),
             "exp": int(expires_at),
             "jti": secrets.token_hex(8),
@@ -67,8 +75,8 @@ class Keys:
             # The emulator's clock decides about expiry, not the machine's.
             options: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
             claims = jwt.decode(password, self._key, algorithms=["HS256"], audience="ecr", options=options)
-            principal = Principal(claims["account"], claims["sub"])
-            token = LoginToken(principal, claims["region"], float(claims["exp"]))
+            principal = Principal(claims["sub"], claims["account"], claims["kind"])
+            token = LoginToken(principal, claims["region"], float(claims["exp"]), claims.get("key", ""))
         except (jwt.InvalidTokenError, KeyError, TypeError, ValueError):
             raise errors.token_invalid() from None
         self._remembered[password] = token

@@ -12,12 +12,12 @@ from ecr_emu.store.layers import Blob
 
 # Documents of a registry: the principals whose pulls leave lastRecordedPullTime alone.
 EXCLUSION = "pull-time-exclusion"
-# PullTimeUpdateExclusionList of the service model has at most so many.
-MAX_EXCLUSIONS = 100
 
 
 def manifest(call: Call, registry: Registry, name: str, reference: str, *, is_pull: bool) -> Content:
     """The manifest behind a tag or digest, or RepositoryNotFoundException or ImageNotFound.
+
+    ImageNotFound too when only a record of the image is known.
 
     `is_pull` is False for a look at it: HEAD is no pull.
     """
@@ -27,6 +27,8 @@ def manifest(call: Call, registry: Registry, name: str, reference: str, *, is_pu
         if found is None:
             repositories.get(connection, registry, name)
             raise errors.requested_image_not_found()
+    if not found.content.body:
+        raise errors.image_without_manifest()
     if is_pull and pull_times.is_due(found.pulled_at, call.now):
         record(call, registry, [found.image_id])
     return found.content
@@ -38,7 +40,7 @@ def record(call: Call, registry: Registry, image_ids: Iterable[int]) -> None:
     The caller has looked which times are due, so that most pulls write nothing.
     """
     with call.store.read() as connection:
-        exclusions = documents.page(connection, registry, EXCLUSION, "", MAX_EXCLUSIONS)
+        exclusions = documents.page(connection, registry, EXCLUSION, "", documents.ALL)
     if pull_times.is_excluded(call.principal.arn, [exclusion.key for exclusion in exclusions]):
         return
     with call.store.write() as transaction:

@@ -9,14 +9,12 @@ import orjson
 
 from ecr_emu import errors
 from ecr_emu.context import Call
-from ecr_emu.core import after_push
+from ecr_emu.core import after_push, quotas
 from ecr_emu.domain import manifests, mutability, names
 from ecr_emu.domain.manifests import Manifest
-from ecr_emu.store import images, layers
+from ecr_emu.store import image_records, images, layers, repositories
 from ecr_emu.store.images import Content, Image
 from ecr_emu.store.repositories import Repository
-
-MAX_TAGS_PER_IMAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +36,32 @@ def put_image(
 ) -> Pushed:
     """Store the exact bytes of a manifest and point tags at it.
 
-    Checks, in this order: the manifest, the digest, what it refers to, the tags. Raises
+    Checks, in this order: the manifest, the digest, what it refers to, the limit of images, the tags. Raises
     InvalidParameterException (ImageManifest), ImageDigestDoesNotMatchException,
     LayersNotFoundException, ReferencedImagesNotFoundException, ImageTagAlreadyExistsException or
     LimitExceededException; then nothing is stored.
     """
     manifest = _parse(body, media_type)
+    limits = quotas.of(call)
     content = Content(_digest(repository, body, digest), manifest.media_type, body)
     with call.store.write() as transaction:
         settings = after_push.find_settings(transaction, repository)
         image = images.find(transaction, repository, content.digest)
-        is_new = image is None
+        is_new = image is None or image_records.is_record(transaction, image)
+        # The image comes first, so that a refused tag rolls it back.
         if image is None:
             size_bytes = _check_references(transaction, repository, manifest)
-            # The image comes first, so that a refused tag rolls it back.
+            _check_room(transaction, repository, limits["images-per-repository"])
             image = images.insert(transaction, repository, content, manifest, size_bytes, call.now)
+        elif is_new:
+            size_bytes = _check_references(transaction, repository, manifest)
+            image = image_records.complete(transaction, repository, image, content, manifest, size_bytes)
         # Pushing an archived image takes it back at once (ECR user guide, Restoring an archived image).
         is_back = image.status_at(call.now) != "ACTIVE"
         if is_back:
             images.restore(transaction, image, call.now)
         fresh_tags = _check_tags(transaction, repository, image, tags, may_stand=is_back)
+        _check_tag_count(repository, image, fresh_tags, limits["tags-per-image"])
         for tag in fresh_tags:
             images.put_tag(transaction, repository, tag, image)
         is_news = is_new or is_back or bool(fresh_tags)
@@ -124,8 +128,16 @@ def _check_tags(
             raise errors.image_tag_already_exists(repository.name, tag)
         if not is_there:
             fresh.append(tag)
-    if len(image.tags) + len(fresh) > MAX_TAGS_PER_IMAGE:
-        raise errors.too_many_image_tags(
-            repository.name, repository.registry.account, fresh[-1], MAX_TAGS_PER_IMAGE
-        )
     return fresh
+
+
+def _check_room(transaction: Connection, repository: Repository, limit: int) -> None:
+    """LimitExceededException when the repository can take no other image."""
+    if repositories.image_count(transaction, repository) >= limit:
+        raise errors.too_many_images(repository.name, repository.registry.account, limit)
+
+
+def _check_tag_count(repository: Repository, image: Image, fresh: Sequence[str], limit: int) -> None:
+    """LimitExceededException when the image would get too many tags. One that has them already may stay."""
+    if fresh and len(image.tags) + len(fresh) > limit:
+        raise errors.too_many_image_tags(repository.name, repository.registry.account, fresh[-1], limit)

@@ -44,4 +44,7 @@ def page(
 
 
 def annotations(referrer: Referrer) -> dict[str, str]:
+    """Those of its manifest; none when only a record of it is known."""
+    if not referrer.body:
+        return {}
     return manifests.annotations(referrer.body, orjson.loads)

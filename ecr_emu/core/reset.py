@@ -3,19 +3,25 @@
 import math
 
 from ecr_emu.context import Emulator
-from ecr_emu.store import layers, uploads
+from ecr_emu.store import jobs, layers, uploads
 
 # What SQL calls no limit.
 ALL = -1
 
 
 def reset(emulator: Emulator) -> None:
-    """Forget all repositories and settings of registries, and delete all bytes. Login tokens stay good."""
+    """Forget all repositories and settings of registries, and delete all bytes; the clock is right again.
+
+    Login tokens stay good.
+    """
     with emulator.store.write() as transaction:
         begun = uploads.delete_untouched(transaction, math.inf)
         for table in ("repositories", "registry_documents"):
             transaction.execute(f"DELETE FROM {table}")  # noqa: S608 - names from this line
+        for kind in (jobs.SWEEP, jobs.LIFECYCLE):
+            jobs.delete_all(transaction, kind)
         dropped = layers.drop_unheld_blobs(transaction, ALL)
+    emulator.clock.reset()
     # Only the files of those rows: others may be on their way in again.
     for upload_id in begun:
         emulator.blobs.discard(upload_id)

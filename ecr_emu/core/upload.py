@@ -8,16 +8,19 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ecr_emu import errors
+from ecr_emu import access, errors
 from ecr_emu.blobs.filesystem import FileUpload, Readable, UploadLost
 from ecr_emu.context import Call
+from ecr_emu.core import quotas
+from ecr_emu.domain.limits import Limits
 from ecr_emu.store import layers, repositories, uploads
 from ecr_emu.store.layers import Blob
 from ecr_emu.store.repositories import Repository
 from ecr_emu.store.uploads import Upload
 
-# Every part of the JSON API but the last (Amazon ECR service quotas).
-MIN_PART_BYTES = 5 * 1024 * 1024
+
+# A mount that names no source looks at so many repositories that hold the blob.
+MAX_SOURCES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def append(call: Call, repository: Repository, upload_id: str, chunk: Chunk) -> 
         upload = status(call, repository, upload_id)
         chunk.check(upload)
         try:
-            upload = _write(upload, file, chunk)
+            upload = _write(upload, file, chunk, quotas.of(call))
         except UploadLost:
             raise _not_found(repository, upload_id) from None
         with call.store.write() as transaction:
@@ -85,7 +88,7 @@ def complete(
         upload = status(call, repository, upload_id)
         chunk.check(upload)
         try:
-            upload = _write(upload, file, chunk)
+            upload = _write(upload, file, chunk, quotas.of(call))
             digest = choose(lambda algorithm: file.digest(algorithm, upload.received_bytes))
             return digest, _store(call, repository, upload, digest)
         except UploadLost:
@@ -103,36 +106,60 @@ def cancel(call: Call, repository: Repository, upload_id: str) -> None:
 
 
 def mount(call: Call, repository: Repository, digest: str, source: str | None) -> bool:
-    """Let the repository serve a blob that another one of its registry holds. False when none does."""
+    """Let the repository serve a blob that another one of its registry holds.
+
+    False when none does that the caller may read (reference, data plane 2.7).
+    """
+    registry, sources = repository.registry, [source] if source else []
+    if source is None:
+        with call.store.read() as connection:
+            sources = layers.holders(connection, registry, digest, MAX_SOURCES)
+    readable = [name for name in sources if access.allows(call, "ecr:GetDownloadUrlForLayer", registry, name)]
     with call.store.write() as transaction:
         repositories.confirm(transaction, repository)
-        if not layers.held_by(transaction, repository.registry, digest, source):
+        if not any(layers.held_by(transaction, registry, digest, name) for name in readable):
             return False
         layers.add(transaction, repository, digest, call.now)
     return True
 
 
-def _write(upload: Upload, file: FileUpload, chunk: Chunk) -> Upload:
+def _write(upload: Upload, file: FileUpload, chunk: Chunk, limits: Limits) -> Upload:
     """Append to the file. The row is written by the caller; until then the bytes do not count."""
     if chunk.source is None:
         return upload
-    copied = file.append(chunk.source, upload.received_bytes, chunk.length)
-    if chunk.length is not None and copied < chunk.length:
-        raise errors.layer_part_truncated(chunk.length, copied)
-    # Only a body without a Content-Length can be longer than its Content-Range.
-    if chunk.length is not None and chunk.source.read(1):
-        raise errors.layer_part_too_long(chunk.length)
+    copied = _copy(upload, file, chunk.source, chunk.length, limits["maximum-layer-bytes"])
     upload = replace(upload, received_bytes=upload.received_bytes + copied)
     if not chunk.is_part:
         return upload
     # The part before this one turns out not to be the last.
-    was_short = upload.part_count > 0 and upload.last_part_bytes < MIN_PART_BYTES
+    was_short = upload.part_count > 0 and upload.last_part_bytes < limits["minimum-layer-part-bytes"]
     return replace(
         upload,
         part_count=upload.part_count + 1,
         last_part_bytes=copied,
         short_part_count=upload.short_part_count + was_short,
     )
+
+
+def _copy(upload: Upload, file: FileUpload, source: Readable, length: int | None, most_bytes: int) -> int:
+    """Append the bytes of a request, as many as announced, and return how many that were.
+
+    LimitExceededException when the layer would become larger than `most_bytes`.
+    """
+    room = most_bytes - upload.received_bytes
+    if length is not None and length > room:
+        raise errors.layer_too_large(upload.id, most_bytes)
+    copied = file.append(source, upload.received_bytes, room if length is None else length)
+    if length is not None and copied < length:
+        raise errors.layer_part_truncated(length, copied)
+    if source.read(1):
+        # Only a body without a Content-Length can be longer than its Content-Range.
+        raise (
+            errors.layer_too_large(upload.id, most_bytes)
+            if length is None
+            else errors.layer_part_too_long(length)
+        )
+    return copied
 
 
 def _store(call: Call, repository: Repository, upload: Upload, digest: str) -> bool:

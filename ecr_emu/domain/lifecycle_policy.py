@@ -5,10 +5,10 @@ ECR checks in three stages: the JSON schema, the mapping into its own objects, t
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
-from ecr_emu.domain.json_schema import violation
+from ecr_emu.domain.json_schema import Path, Violation, position, violation
 
 MAX_RULES = 50
 MAX_WILDCARDS = 4
@@ -17,6 +17,8 @@ MIN_ARCHIVE_DAYS = 90
 
 _LARGEST_INTEGER = 2**31 - 1
 _TAG_LISTS = ("tagPatternList", "tagPrefixList")
+# A rule with its number in the document.
+_Numbered = tuple[int, Any]
 # Members in the order in which ECR hands them out.
 _SELECTION = ("tagStatus", *_TAG_LISTS, "storageClass", "countType", "countUnit", "countNumber")
 
@@ -41,6 +43,7 @@ _SELECTION_SCHEMA = {
     "type": "object",
     "additionalProperties": False,
     "required": ["countNumber", "countType", "tagStatus"],
+    "discriminator": "countType",
     "oneOf": [
         _counting("imageCountMoreThan"),
         _counting("sinceImagePushed", ["countUnit"]),
@@ -61,6 +64,7 @@ _ACTION_SCHEMA = {
     "type": "object",
     "required": ["type"],
     "properties": {"type": _word("expire", "transition")},
+    "discriminator": "type",
     "oneOf": [
         {"additionalProperties": False, "properties": {"type": _word("expire")}},
         {
@@ -89,7 +93,15 @@ _SCHEMA = {
 
 
 class InvalidLifecyclePolicy(ValueError):
-    """Not a lifecycle policy; the argument is the constraint it breaks, in ECR's words."""
+    """Not a lifecycle policy; the text is the constraint it breaks, in ECR's words.
+
+    `position` is where, which ECR does not say: a path such as rules[1].selection.countNumber, or the line
+    and column for what is no JSON.
+    """
+
+    def __init__(self, text: str, position: str) -> None:
+        super().__init__(text)
+        self.position = position
 
 
 def canonical(text: str, loads: Callable[[str], Any]) -> str:
@@ -97,106 +109,144 @@ def canonical(text: str, loads: Callable[[str], Any]) -> str:
 
     `loads` reads JSON. Raises InvalidLifecyclePolicy.
     """
-    try:
-        document = loads(text)
-    except ValueError:
-        raise _unmapped() from None
-    if not isinstance(document, dict):
-        raise _unmapped()
-    if problem := violation(document, _SCHEMA):
-        raise _invalid(problem)
+    document = _document(text, loads)
+    if found := violation(document, _SCHEMA):
+        raise _invalid(found)
     rules = document["rules"]
-    if any(_is_unmappable(rule) for rule in rules):
-        raise _unmapped()
-    for problem in _problems(rules):
-        raise _invalid(problem)
-    ordered = [_ordered(rule) for rule in sorted(rules, key=lambda rule: rule["rulePriority"])]
+    for path in _unmappable(rules):
+        raise _unmapped(position(path))
+    for found in _problems(rules):
+        raise _invalid(found)
+    ordered = [_ordered(rule) for rule in sorted(rules, key=_priority)]
     return json.dumps({"rules": ordered}, separators=(",", ":"), ensure_ascii=False)
 
 
-def _unmapped() -> InvalidLifecyclePolicy:
+def _document(text: str, loads: Callable[[str], Any]) -> dict[str, Any]:
+    """The parsed object."""
+    try:
+        document = loads(text)
+    except json.JSONDecodeError as problem:
+        raise _unmapped(f"line {problem.lineno}, column {problem.colno}") from None
+    except ValueError:
+        raise _unmapped(position(())) from None
+    if not isinstance(document, dict):
+        raise _unmapped(position(()))
+    return document
+
+
+def _unmapped(where: str) -> InvalidLifecyclePolicy:
     return InvalidLifecyclePolicy(
-        "Lifecycle policy parsing failure: Could not map policyString into LifecyclePolicy."
+        "Lifecycle policy parsing failure: Could not map policyString into LifecyclePolicy.", where
     )
 
 
-def _invalid(problem: str) -> InvalidLifecyclePolicy:
-    return InvalidLifecyclePolicy(f"Lifecycle policy validation failure: {problem}")
+def _invalid(found: Violation) -> InvalidLifecyclePolicy:
+    text = f"Lifecycle policy validation failure: {found.problem}"
+    return InvalidLifecyclePolicy(text, position(found.path))
 
 
-def _is_unmappable(rule: Any) -> bool:
-    """True for numbers that no Java integer holds, and a transition to nowhere."""
-    action, numbers = rule["action"], (rule["rulePriority"], rule["selection"]["countNumber"])
-    return max(numbers) > _LARGEST_INTEGER or (
-        action["type"] == "transition" and "targetStorageClass" not in action
-    )
+def _unmappable(rules: Sequence[Any]) -> Iterator[Path]:
+    """Where numbers are that no Java integer holds, and transitions to nowhere."""
+    for number, rule in enumerate(rules):
+        if rule["rulePriority"] > _LARGEST_INTEGER:
+            yield "rules", number, "rulePriority"
+        if rule["selection"]["countNumber"] > _LARGEST_INTEGER:
+            yield "rules", number, "selection", "countNumber"
+        if rule["action"]["type"] == "transition" and "targetStorageClass" not in rule["action"]:
+            yield "rules", number, "action"
 
 
-def _problems(rules: Sequence[Any]) -> Iterator[str]:
+def _problems(rules: Sequence[Any]) -> Iterator[Violation]:
     """What the rules break, each by itself and then together; the order is inferred."""
-    for rule in rules:
-        yield from _tag_problems(rule["selection"])
-        yield from _class_problems(rule["selection"], rule["action"]["type"])
-    priorities = [rule["rulePriority"] for rule in rules]
-    if len(set(priorities)) < len(priorities):
-        yield "Duplicate priority in multiple rules"
+    numbered = list(enumerate(rules))
+    for number, rule in numbered:
+        for found in (*_tag_problems(rule["selection"]), *_class_problems(rule)):
+            yield found._replace(path=("rules", number, *found.path))
+    for number in _repeated(numbered, _priority):
+        yield Violation("Duplicate priority in multiple rules", ("rules", number, "rulePriority"))
     for storage_class in ("standard", "archive"):
-        yield from _beside([rule for rule in rules if _class_of(rule["selection"]) == storage_class])
+        yield from _beside([entry for entry in numbered if _class_of(entry[1]["selection"]) == storage_class])
+
+
+def _repeated(rules: Iterable[_Numbered], key: Callable[[Any], Hashable]) -> Iterator[int]:
+    """The numbers of rules that are like an earlier one."""
+    seen = set()
+    for number, rule in rules:
+        if key(rule) in seen:
+            yield number
+        seen.add(key(rule))
+
+
+def _priority(rule: Any) -> int:
+    return int(rule["rulePriority"])
 
 
 def _class_of(selection: Any) -> str:
     return str(selection.get("storageClass", "standard"))
 
 
-def _tag_problems(selection: Any) -> Iterator[str]:
+def _tag_problems(selection: Any) -> Iterator[Violation]:
     status = selection["tagStatus"]
     given = [name for name in _TAG_LISTS if selection.get(name)]
     if status != "tagged":
-        yield from (f"Cannot specify {name} with tagStatus {status}" for name in reversed(given))
+        for name in reversed(given):
+            yield Violation(f"Cannot specify {name} with tagStatus {status}", ("selection", name))
     elif not given:
-        yield "Must specify tagPrefixList or tagPatternList when tagStatus=TAGGED."
+        problem = "Must specify tagPrefixList or tagPatternList when tagStatus=TAGGED."
+        yield Violation(problem, ("selection",))
     elif len(given) > 1:
-        yield "If policy has a tagged rule, it must specify only one of tagPrefixList or tagPatternList"
-    elif any(pattern.count("*") > MAX_WILDCARDS for pattern in selection.get("tagPatternList", ())):
-        yield f"Invalid tag pattern provided. Total number of * must not exceed {MAX_WILDCARDS}"
+        problem = "If policy has a tagged rule, it must specify only one of tagPrefixList or tagPatternList"
+        yield Violation(problem, ("selection",))
+    for number, pattern in enumerate(selection.get("tagPatternList", ())):
+        if pattern.count("*") > MAX_WILDCARDS:
+            problem = f"Invalid tag pattern provided. Total number of * must not exceed {MAX_WILDCARDS}"
+            yield Violation(problem, ("selection", "tagPatternList", number))
 
 
-def _class_problems(selection: Any, action: str) -> Iterator[str]:
+def _class_problems(rule: Any) -> Iterator[Violation]:
     """Which count goes with which storage class and action (all texts but the first are unverified)."""
+    selection, action = rule["selection"], rule["action"]["type"]
     count_type = selection["countType"]
     if count_type != "sinceImageTransitioned":
         if _class_of(selection) == "archive":
-            yield (
+            problem = (
                 "SINCE_IMAGE_PUSHED, SINCE_IMAGE_PULLED and IMAGE_COUNT_MORE_THAN support the STANDARD "
                 "storage class only"
             )
+            yield Violation(problem, ("selection", "storageClass"))
         if count_type == "sinceImagePulled" and action == "expire":
-            yield "SINCE_IMAGE_PULLED supports the TRANSITION action only"
+            yield Violation("SINCE_IMAGE_PULLED supports the TRANSITION action only", ("action", "type"))
     elif action == "transition":
-        yield "SINCE_IMAGE_TRANSITIONED supports the EXPIRE action only"
+        yield Violation("SINCE_IMAGE_TRANSITIONED supports the EXPIRE action only", ("action", "type"))
     elif selection["countNumber"] < MIN_ARCHIVE_DAYS:
-        yield f"countNumber must be at least {MIN_ARCHIVE_DAYS} for SINCE_IMAGE_TRANSITIONED"
+        problem = f"countNumber must be at least {MIN_ARCHIVE_DAYS} for SINCE_IMAGE_TRANSITIONED"
+        yield Violation(problem, ("selection", "countNumber"))
 
 
-def _beside(rules: Sequence[Any]) -> Iterator[str]:
+def _beside(rules: Sequence[_Numbered]) -> Iterator[Violation]:
     """What rules of one storage class may not do beside each other."""
-    by_status: dict[str, list[Any]] = {"untagged": [], "any": [], "tagged": []}
-    for rule in rules:
-        by_status[rule["selection"]["tagStatus"]].append(rule)
-    if len(by_status["untagged"]) > 1:
-        yield "Only one rule can select Untagged images per storage class."
-    if len(by_status["any"]) > 1:
-        yield "Only one rule can specify tagStatus=ANY per storage class."
-    last = max((rule["rulePriority"] for rule in rules), default=0)
-    if any(rule["rulePriority"] < last for rule in by_status["any"]):
-        yield "Rule for tagStatus=ANY must have the lowest priority per storage class"
-    lists = [_tag_set(rule["selection"]) for rule in by_status["tagged"]]
-    if len(set(lists)) < len(lists):
+    by_status: dict[str, list[_Numbered]] = {"untagged": [], "any": [], "tagged": []}
+    for number, rule in rules:
+        by_status[rule["selection"]["tagStatus"]].append((number, rule))
+    for number, _ in by_status["untagged"][1:]:
+        problem = "Only one rule can select Untagged images per storage class."
+        yield Violation(problem, ("rules", number, "selection", "tagStatus"))
+    for number, _ in by_status["any"][1:]:
+        problem = "Only one rule can specify tagStatus=ANY per storage class."
+        yield Violation(problem, ("rules", number, "selection", "tagStatus"))
+    last = max((_priority(rule) for _, rule in rules), default=0)
+    for number, rule in by_status["any"]:
+        if _priority(rule) < last:
+            problem = "Rule for tagStatus=ANY must have the lowest priority per storage class"
+            yield Violation(problem, ("rules", number, "rulePriority"))
+    for number in _repeated(by_status["tagged"], _tag_set):
         # Documented, the text unverified.
-        yield "Tag prefixes and tag patterns must be unique across rules per storage class"
+        problem = "Tag prefixes and tag patterns must be unique across rules per storage class"
+        yield Violation(problem, ("rules", number, "selection"))
 
 
-def _tag_set(selection: Any) -> tuple[str, frozenset[str]]:
+def _tag_set(rule: Any) -> tuple[str, frozenset[str]]:
+    selection = rule["selection"]
     name = next(name for name in _TAG_LISTS if selection.get(name))
     return name, frozenset(selection[name])
 

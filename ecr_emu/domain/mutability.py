@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from ecr_emu.domain.wildcards import matches
+
 MODES = ("MUTABLE", "IMMUTABLE", "MUTABLE_WITH_EXCLUSION", "IMMUTABLE_WITH_EXCLUSION")
 
 
@@ -11,22 +13,6 @@ def is_immutable(mode: str, filters: Sequence[str], tag: str) -> bool:
     if mode.endswith("_WITH_EXCLUSION") and any(matches(pattern, tag) for pattern in filters):
         return not immutable
     return immutable
-
-
-def matches(pattern: str, tag: str) -> bool:
-    """True when the whole tag fits the filter, in which * is any run of characters."""
-    first, *others = pattern.split("*")
-    if not others:
-        return tag == pattern
-    *middle, last = others
-    # Each part at its earliest place: a regular expression would try every other place too, for hours.
-    position = len(first)
-    for part in middle:
-        found = tag.find(part, position)
-        if found < 0:
-            return False
-        position = found + len(part)
-    return tag.startswith(first) and tag.endswith(last) and position + len(last) <= len(tag)
 
 
 def check_filters(mode: str, filters: Sequence[str] | None) -> str | None:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ecr_emu.domain.iam.policies import RESOURCE, parse
+
 _VERSIONS = ("2012-10-17", "2008-10-17")
 _ELEMENTS = {"Version", "Id", "Statement"}
 _STATEMENT_ELEMENTS = {
@@ -68,6 +70,11 @@ def repository_policy(text: str, loads: Callable[[str], Any]) -> Policy:
     _need(bool(statements), "no Statement")
     for statement in statements:
         _check_statement(statement)
+    try:
+        # What could not be evaluated is not stored.
+        parse(document, RESOURCE, "")
+    except ValueError as problem:
+        raise InvalidPolicy(str(problem)) from None
     return dict(document)
 
 

@@ -6,11 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ecr_emu.domain.limits import Limits
 from ecr_emu.domain.registries import Registry
-
-# Amazon ECR service quotas.
-MAX_DESTINATIONS = 25
-MAX_BACKFILLS_IN_PROGRESS = 10
 
 # StartReplicationBackfill, ListReplicationBackfills.
 TERMINAL = frozenset({"COMPLETE", "FAILED", "STOPPED"})
@@ -58,15 +55,21 @@ def destinations(rules: Sequence[Rule], name: str | None = None) -> list[Registr
     return list(dict.fromkeys(place for rule in wanted for place in rule.destinations))
 
 
-def check(source: Registry, rules: Sequence[Rule]) -> str | None:
+def check(source: Registry, rules: Sequence[Rule], limits: Limits) -> str | None:
     """The constraint that the rules break in the registry `source`, or None."""
     places = destinations(rules)
     if source in places:
         return "Replication destination cannot be the same as the source registry"
     if any(place.partition != source.partition for place in places):
         return "Replication destination must be in the same partition as the source registry"
-    if len(places) > MAX_DESTINATIONS:
-        return f"The number of unique replication destinations exceeds the limit of {MAX_DESTINATIONS}"
+    filters = max((len(rule.prefixes or ()) for rule in rules), default=0)
+    for what, number, limit in (
+        ("replication rules", len(rules), limits["replication-rules"]),
+        ("filters in a replication rule", filters, limits["filters-per-replication-rule"]),
+        ("unique replication destinations", len(places), limits["replication-destinations"]),
+    ):
+        if number > limit:
+            return f"The number of {what} exceeds the limit of {limit}"
     return None
 
 

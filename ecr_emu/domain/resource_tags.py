@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 
-MAX_TAGS = 50
 _KEY = re.compile(r"[\w\s+\-=._:/@]{1,128}")
 _VALUE = re.compile(r"[\w\s+\-=._:/@]{0,256}")
 

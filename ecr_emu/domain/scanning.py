@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ecr_emu.domain import manifests
-from ecr_emu.domain.mutability import matches
+from ecr_emu.domain.wildcards import matches
 
 # One scan of an image in this time, whoever starts it (StartImageScan).
 INTERVAL_SECONDS = 24 * 3600
@@ -32,6 +32,8 @@ _SCANNABLE_LAYERS = {
     "application/vnd.oci.image.layer.v1.tar+gzip",
     "application/vnd.oci.image.layer.v1.tar+zstd",
 }
+
+_HOUR_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,23 @@ def is_scannable(media_type: str, artifact_type: str | None, blob_types: Iterabl
         and artifact_type in _SCANNABLE_CONFIGS
         and set(blob_types) <= _SCANNABLE_CONFIGS | _SCANNABLE_LAYERS
     )
+
+
+def recent_scans(text: str | None, now: float) -> int:
+    """How many basic scans of a registry began in the last 24 hours, this one and the 23 before it."""
+    return sum(_recent_hours(text, now).values())
+
+
+def with_scan(text: str | None, now: float) -> str:
+    """The same count, kept by the hour, with one scan more."""
+    hours, hour = _recent_hours(text, now), int(now // _HOUR_SECONDS)
+    return json.dumps({**hours, hour: hours.get(hour, 0) + 1})
+
+
+def _recent_hours(text: str | None, now: float) -> dict[int, int]:
+    this_hour, kept = int(now // _HOUR_SECONDS), INTERVAL_SECONDS // _HOUR_SECONDS
+    hours = {int(hour): count for hour, count in json.loads(text or "{}").items()}
+    return {hour: count for hour, count in hours.items() if this_hour - kept < hour <= this_hour}
 
 
 def write(configuration: Configuration) -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ecr_emu.domain.mutability import matches
+from ecr_emu.domain.wildcards import matches
 
 # A signature is pushed as an image too, and is not signed again.
 SIGNATURE_TYPE = "application/vnd.cncf.notary.signature"

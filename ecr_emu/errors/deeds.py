@@ -15,6 +15,15 @@ def scan_limit() -> EcrError:
     )
 
 
+def too_many_scans(account: str, limit: int) -> EcrError:
+    """More basic scans in 24 hours than the quota (text unverified)."""
+    return EcrError(
+        "LimitExceededException",
+        f"The registry with id '{account}' already had the maximum allowed number of image scans "
+        f"in 24 hours which is '{limit}'",
+    )
+
+
 def scan_not_found(name: str, account: str, digest: str | None, tag: str | None) -> EcrError:
     return EcrError(
         "ScanNotFoundException",

@@ -19,6 +19,15 @@ def requested_image_not_found() -> EcrError:
     return EcrError("ImageNotFound", "Requested image not found", 404)
 
 
+def image_without_manifest() -> EcrError:
+    """An image that is known by a record alone (ecr-emu's own; AWS has no such images)."""
+    return EcrError(
+        "ImageNotFound",
+        "This image was imported without its manifest, so it cannot be pulled until somebody pushes it",
+        404,
+    )
+
+
 def image_already_exists(name: str, account: str, digest: str, tag: str | None) -> EcrError:
     return EcrError(
         "ImageAlreadyExistsException",
@@ -71,6 +80,15 @@ def tag_invalid(tag: str) -> EcrError:
 def too_many_tag_parameters(limit: int) -> EcrError:
     """More `?tag=` than a push may have (OCI distribution-spec, main branch: 414)."""
     return EcrError("TooManyTagParameters", f"A push may have at most {limit} tag parameters", 414)
+
+
+def too_many_images(name: str, account: str, limit: int) -> EcrError:
+    """More images than the quota (text as seen on ECR Public)."""
+    return EcrError(
+        "LimitExceededException",
+        f"The repository with name '{name}' in registry with id '{account}' already has the maximum allowed "
+        f"number of images which is '{limit}'",
+    )
 
 
 def too_many_image_tags(name: str, account: str, tag: str, limit: int) -> EcrError:

@@ -78,9 +78,12 @@ def empty_upload(name: str, account: str, upload_id: str) -> EcrError:
     )
 
 
-def layer_part_too_small() -> EcrError:
+def layer_part_too_small(limit_bytes: int) -> EcrError:
+    """A part that is too small and not the last; AWS says 5MB for 5 MiB."""
+    mebibytes, rest = divmod(limit_bytes, 1024 * 1024)
+    least = f"{limit_bytes} bytes" if rest else f"{mebibytes}MB"
     return EcrError(
-        "LayerPartTooSmallException", "All layer parts except the last part should be at least 5MB"
+        "LayerPartTooSmallException", f"All layer parts except the last part should be at least {least}"
     )
 
 
@@ -118,6 +121,15 @@ def layer_part_limit(upload_id: str, limit: int) -> EcrError:
         "LimitExceededException",
         f"The upload with id '{upload_id}' exceeds the maximum allowed number of layer parts "
         f"which is '{limit}'",
+    )
+
+
+def layer_too_large(upload_id: str, limit_bytes: int) -> EcrError:
+    """An upload that would grow larger than a layer may be (text unverified)."""
+    return EcrError(
+        "LimitExceededException",
+        f"The upload with id '{upload_id}' exceeds the maximum allowed layer size which is "
+        f"'{limit_bytes}' bytes",
     )
 
 

@@ -28,12 +28,16 @@ def registry_policy_not_found(account: str) -> EcrError:
     )
 
 
-def invalid_lifecycle_policy(problem: str) -> EcrError:
-    """ECR leaves out the closing quote behind the one problem that has parts of its own (seen on AWS)."""
+def invalid_lifecycle_policy(problem: str, position: str | None = None) -> EcrError:
+    """ECR leaves out the closing quote behind the one problem that has parts of its own (seen on AWS).
+
+    It never says where the problem is: `position` adds a sentence that does.
+    """
     error = invalid_parameter("LifecyclePolicyText", problem)
+    message = error.message
     if "match exactly one schema" in problem:
-        return EcrError(error.code, error.message.removesuffix("'"))
-    return error
+        message = message.removesuffix("'")
+    return EcrError(error.code, f"{message} The fault is at {position}." if position else message)
 
 
 def lifecycle_policy_not_found(name: str, account: str) -> EcrError:

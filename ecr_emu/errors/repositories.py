@@ -47,6 +47,17 @@ def invalid_tag_parameter() -> EcrError:
     return EcrError("InvalidTagParameterException", "Tag parameters are invalid")
 
 
-def too_many_tags() -> EcrError:
-    """More than 50 resource tags (text unverified)."""
-    return EcrError("TooManyTagsException", "The number of tags exceeds the limit of 50 for the resource")
+def too_many_tags(limit: int) -> EcrError:
+    """More resource tags than the quota (text unverified)."""
+    return EcrError(
+        "TooManyTagsException", f"The number of tags exceeds the limit of {limit} for the resource"
+    )
+
+
+def too_many_repositories(account: str, limit: int) -> EcrError:
+    """More repositories than the quota (text inferred from that of images)."""
+    return EcrError(
+        "LimitExceededException",
+        f"The registry with id '{account}' already has the maximum allowed number of repositories "
+        f"which is '{limit}'",
+    )

@@ -6,17 +6,21 @@ Every step of a data-plane request is on this page, and its only `try`.
 import base64
 import binascii
 import logging
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 
 from ecr_emu import errors
-from ecr_emu.context import Call, Emulator, Principal, root_principal
+from ecr_emu.context import Call, Emulator, root_principal
 from ecr_emu.core import layer_urls
+from ecr_emu.core.keys import LoginToken
+from ecr_emu.domain.principals import Credential
 from ecr_emu.domain.registries import Registry
 from ecr_emu.errors import EcrError
 from ecr_emu.registry import blobs, manifests, referrers, routes, tags, uploads
 from ecr_emu.registry.errors import render
 from ecr_emu.registry.request import Request
-from ecr_emu.wsgi import Environ, Response, StartResponse, drain, origin, respond
+from ecr_emu.store import principals
+from ecr_emu.wsgi import Environ, Response, StartResponse, client, drain, origin, respond
 
 API_VERSION = ("Docker-Distribution-Api-Version", "registry/2.0")
 
@@ -54,13 +58,16 @@ _HANDLERS: Mapping[str, Mapping[str, Handler]] = {
 
 def handle(emulator: Emulator, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer a request under /v2/."""
+    request_id = uuid.uuid4().hex
     try:
-        response = _answer(emulator, environ)
+        response = _answer(emulator, environ, request_id)
     except EcrError as error:
         response = render(error)
+        response.headers.append(("x-amzn-RequestId", request_id))
     except Exception:
-        log.exception("%s %s failed", environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        log.exception("request %s failed", request_id)
         response = render(errors.internal_failure())
+        response.headers.append(("x-amzn-RequestId", request_id))
     response.headers.append(API_VERSION)
     return _send(environ, response, start_response)
 
@@ -89,8 +96,8 @@ def _send(environ: Environ, response: Response, start_response: StartResponse) -
     return respond(response, start_response)
 
 
-def _answer(emulator: Emulator, environ: Environ) -> Response:
-    call = _identify(emulator, environ)
+def _answer(emulator: Emulator, environ: Environ, request_id: str) -> Response:
+    call = _identify(emulator, environ, request_id)
     route = routes.find(environ["PATH_INFO"])
     handlers = _HANDLERS[route.kind]
     handler = handlers.get(environ["REQUEST_METHOD"])
@@ -105,18 +112,41 @@ def _wrong_method(environ: Environ, allowed: Iterable[str]) -> EcrError:
     return error
 
 
-def _identify(emulator: Emulator, environ: Environ) -> Call:
+def _identify(emulator: Emulator, environ: Environ, request_id: str) -> Call:
     """Who asks, by the login token, and which registry is meant, by the Host."""
     registry = emulator.hosts.registry(environ.get("HTTP_HOST", "").partition(":")[0])
     now = emulator.clock()
-    if emulator.settings.auth == "open":
-        principal = root_principal(registry.account)
-    else:
-        principal = _log_in(emulator, environ, registry, now)
-    return Call(emulator, principal, registry, origin(environ, emulator), now)
+    principal, credential = root_principal(registry.account), None
+    if emulator.settings.auth != "open":
+        token = _log_in(emulator, environ, registry, now)
+        principal = token.principal
+        if emulator.settings.auth == "iam":
+            credential = _known(emulator, token, now)
+            principal = credential.principal
+    return Call(
+        emulator,
+        principal,
+        registry,
+        origin(environ, emulator),
+        now,
+        request_id,
+        client(environ),
+        credential,
+    )
 
 
-def _log_in(emulator: Emulator, environ: Environ, registry: Registry, now: float) -> Principal:
+def _known(emulator: Emulator, token: LoginToken, now: float) -> Credential:
+    """The key that the token was made with; a token loses its power with it."""
+    with emulator.store.read() as connection:
+        credential = principals.find_key(connection, token.key_id)
+    if credential is None:
+        raise errors.token_invalid()
+    if credential.expires_at is not None and now >= credential.expires_at:
+        raise errors.token_expired()
+    return credential
+
+
+def _log_in(emulator: Emulator, environ: Environ, registry: Registry, now: float) -> LoginToken:
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     scheme, _, credentials = authorization.partition(" ")
     if scheme.lower() != "basic":
@@ -133,7 +163,7 @@ def _log_in(emulator: Emulator, environ: Environ, registry: Registry, now: float
     token = emulator.keys.check_login_token(password, now)
     if token.region != registry.region:
         raise errors.token_of_other_region(token.region, registry.region)
-    return token.principal
+    return token
 
 
 def _challenge(emulator: Emulator, environ: Environ) -> EcrError:

@@ -30,6 +30,8 @@ class Database:
         self._idle: deque[sqlite3.Connection] = deque()
         self._writing = threading.Lock()
         self._is_closed = False
+        # Keys of --auth iam are in it, for nobody else to read.
+        path.touch(mode=0o600)
         try:
             with _alone(path), self.read() as connection:
                 connection.execute("PRAGMA journal_mode=WAL")

@@ -8,6 +8,9 @@ from ecr_emu import errors
 from ecr_emu.domain.registries import Registry
 from ecr_emu.store.repositories import Repository
 
+# As a limit: none, to SQL.
+ALL = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Document:

@@ -163,6 +163,14 @@ def exist(connection: Connection, repository: Repository) -> bool:
     return row.fetchone() is not None
 
 
+def count_up_to(connection: Connection, limit: int) -> int:
+    """How many images there are in all repositories, or `limit` when there are at least as many."""
+    row: tuple[int] = connection.execute(
+        "SELECT count(*) FROM (SELECT 1 FROM images LIMIT ?)", (limit,)
+    ).fetchone()
+    return row[0]
+
+
 def page(
     connection: Connection, repository: Repository, wanted: Filter, after: int, limit: int
 ) -> list[Image]:
@@ -266,6 +274,15 @@ def only_archived_need(connection: Connection, repository: Repository, digest: s
     return bool(row[0] == 0)
 
 
+def put_manifest(connection: Connection, content: Content) -> None:
+    """Store the bytes of a manifest. They are empty as long as only a record of the image is known."""
+    connection.execute(
+        "INSERT INTO manifests (digest, body) VALUES (?, ?) "
+        "ON CONFLICT (digest) DO UPDATE SET body = excluded.body WHERE length(manifests.body) = 0",
+        (content.digest, content.body),
+    )
+
+
 def insert(
     connection: Connection,
     repository: Repository,
@@ -275,10 +292,7 @@ def insert(
     pushed_at: float,
 ) -> Image:
     """Store an image with its bytes and references. The caller has checked that it is new."""
-    connection.execute(
-        "INSERT INTO manifests (digest, body) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        (content.digest, content.body),
-    )
+    put_manifest(connection, content)
     (image_id,) = connection.execute(
         "INSERT INTO images (repository_id, digest, media_type, artifact_type, subject_digest, size_bytes, "
         "pushed_at) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
@@ -292,6 +306,20 @@ def insert(
             pushed_at,
         ),
     ).fetchone()
+    put_references(connection, repository, image_id, manifest)
+    return Image(
+        image_id,
+        content.digest,
+        content.media_type,
+        manifest.artifact_type,
+        manifest.subject,
+        size_bytes,
+        pushed_at,
+    )
+
+
+def put_references(connection: Connection, repository: Repository, image_id: int, manifest: Manifest) -> None:
+    """Store which layers and which other images an image needs."""
     connection.executemany(
         "INSERT INTO image_layers (repository_id, digest, image_id, media_type) VALUES (?, ?, ?, ?) "
         "ON CONFLICT DO NOTHING",
@@ -301,15 +329,6 @@ def insert(
         "INSERT INTO image_children (repository_id, child_digest, parent_id) VALUES (?, ?, ?) "
         "ON CONFLICT DO NOTHING",
         [(repository.id, child, image_id) for child in manifest.children],
-    )
-    return Image(
-        image_id,
-        content.digest,
-        content.media_type,
-        manifest.artifact_type,
-        manifest.subject,
-        size_bytes,
-        pushed_at,
     )
 
 

@@ -37,14 +37,19 @@ def locate(connection: Connection, registry: Registry, name: str, digest: str) -
     return Blob(*row) if row else None
 
 
-def held_by(connection: Connection, registry: Registry, digest: str, name: str | None) -> bool:
-    """True when the repository `name` of a registry, or any one of it, holds the blob."""
-    row = connection.execute(
-        "SELECT 1 FROM layers l JOIN repositories r ON r.id = l.repository_id "
-        "WHERE l.digest = ? AND r.account = ? AND r.region = ? AND (? IS NULL OR r.name = ?) LIMIT 1",
-        (digest, registry.account, registry.region, name, name),
+def held_by(connection: Connection, registry: Registry, digest: str, name: str) -> bool:
+    """True when the repository `name` of a registry holds the blob."""
+    return locate(connection, registry, name, digest) is not None
+
+
+def holders(connection: Connection, registry: Registry, digest: str, limit: int) -> list[str]:
+    """Names of up to `limit` repositories of a registry that hold the blob."""
+    rows = connection.execute(
+        "SELECT r.name FROM layers l JOIN repositories r ON r.id = l.repository_id "
+        "WHERE l.digest = ? AND r.account = ? AND r.region = ? LIMIT ?",
+        (digest, registry.account, registry.region, limit),
     )
-    return row.fetchone() is not None
+    return [row[0] for row in rows]
 
 
 def media_type(connection: Connection, repository: Repository, digest: str) -> str | None:

@@ -12,8 +12,6 @@ from ecr_emu.store.documents import Document
 from ecr_emu.store.images import Image
 
 BACKFILL = "replication-backfill"
-# More than a registry ever has: at most ten are in progress, and those that ended go after 90 days.
-ALL = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ def of_image(connection: Connection, image: Image) -> list[Replication]:
 
 def backfills(connection: Connection, registry: Registry) -> list[Backfill]:
     """All backfills of a registry, the newest first."""
-    found = [_backfill(row) for row in documents.page(connection, registry, BACKFILL, "", ALL)]
+    found = [_backfill(row) for row in documents.page(connection, registry, BACKFILL, "", documents.ALL)]
     return sorted(found, key=lambda backfill: (-backfill.started_at, backfill.id))
 
 

@@ -29,10 +29,11 @@ class Repository:
         return self.registry.repository_arn(self.name)
 
 
-_SELECT = (
+_COLUMNS = (
     "SELECT id, account, region, name, created_at, tag_mutability, mutability_filters, scan_on_push, "
-    "encryption_type, kms_key FROM repositories WHERE account = ? AND region = ?"
+    "encryption_type, kms_key FROM repositories"
 )
+_SELECT = f"{_COLUMNS} WHERE account = ? AND region = ?"
 
 
 def _repository(row: Any) -> Repository:
@@ -52,6 +53,11 @@ def _repository(row: Any) -> Repository:
 def find(connection: Connection, registry: Registry, name: str) -> Repository | None:
     sql = f"{_SELECT} AND name = ?"
     row = connection.execute(sql, (registry.account, registry.region, name)).fetchone()
+    return _repository(row) if row else None
+
+
+def of_id(connection: Connection, repository_id: int) -> Repository | None:
+    row = connection.execute(f"{_COLUMNS} WHERE id = ?", (repository_id,)).fetchone()
     return _repository(row) if row else None
 
 
@@ -75,6 +81,21 @@ def page(connection: Connection, registry: Registry, after: str, limit: int) -> 
     sql = f"{_SELECT} AND name > ? ORDER BY name LIMIT ?"
     rows = connection.execute(sql, (registry.account, registry.region, after, limit))
     return [_repository(row) for row in rows]
+
+
+def count(connection: Connection, registry: Registry) -> int:
+    """How many repositories a registry has, as triggers have counted."""
+    row = connection.execute(
+        "SELECT repository_count FROM registry_counts WHERE account = ? AND region = ?",
+        (registry.account, registry.region),
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def image_count(connection: Connection, repository: Repository) -> int:
+    """How many images a repository has, as triggers have counted."""
+    row = connection.execute("SELECT image_count FROM repositories WHERE id = ?", (repository.id,)).fetchone()
+    return row[0] if row else 0
 
 
 def insert(connection: Connection, repository: Repository) -> Repository:

@@ -9,8 +9,6 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from ecr_emu.control.operations.layers import MAX_PARTS
-from ecr_emu.core.upload import MIN_PART_BYTES
 from ecr_emu.store import uploads
 from ecr_emu.store.uploads import Upload
 from tests.clients import DEFAULT_ACCOUNT, Clock, Registry, Running, digest_of
@@ -18,6 +16,7 @@ from tests.control.calls import Api, Repo, invalid, refusal, refused, tampered
 
 UNKNOWN_ID = "0f0e0d0c-0b0a-4908-8706-050403020100"
 UNKNOWN_DIGEST = digest_of(b"never pushed")
+MIN_PART_BYTES = 5 * 1024 * 1024
 BIG = b"x" * MIN_PART_BYTES
 
 
@@ -124,7 +123,7 @@ def test_largest_part_is_taken_whole(app: Repo, upload_id: str) -> None:
 
 def test_upload_has_at_most_so_many_parts(app: Repo, application: Any, upload_id: str) -> None:
     with application.emulator.store.write() as transaction:
-        uploads.update(transaction, Upload(upload_id, part_count=MAX_PARTS - 1), 0)
+        uploads.update(transaction, Upload(upload_id, part_count=4199), 0)
     app.part(upload_id, 0, b"last one")
     assert refusal(app.part, upload_id=upload_id, first=8, content=b"x") == (
         "LimitExceededException",

@@ -1,6 +1,7 @@
 """Operations on lifecycle policies and their previews."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -53,6 +54,11 @@ IN_PROGRESS = (
 PADDING = "d" * 100
 
 
+# A policy that has never run says so with the time 0 (reference, control plane 6.7).
+NEVER = datetime.fromtimestamp(0, UTC)
+NEVER_RUN = {**ANSWER, "lastEvaluatedAt": NEVER}
+
+
 def answer(reply: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in reply.items() if name != "ResponseMetadata"}
 
@@ -73,8 +79,8 @@ def policy(*rules: Any) -> str:
 
 def test_policy_is_put_got_and_deleted_in_its_compact_form(app: Repo) -> None:
     assert answer(app.ecr.put_lifecycle_policy(**NAME, lifecyclePolicyText=GIVEN)) == ANSWER
-    assert answer(app.ecr.get_lifecycle_policy(**NAME)) == ANSWER
-    assert answer(app.ecr.delete_lifecycle_policy(**NAME)) == ANSWER
+    assert answer(app.ecr.get_lifecycle_policy(**NAME)) == NEVER_RUN
+    assert answer(app.ecr.delete_lifecycle_policy(**NAME)) == NEVER_RUN
     assert refusal(app.ecr.get_lifecycle_policy, **NAME) == NO_POLICY
 
 
@@ -87,7 +93,7 @@ def test_rules_come_back_by_priority(app: Repo) -> None:
 def test_policy_that_is_put_again_is_replaced(app: Repo) -> None:
     app.ecr.put_lifecycle_policy(**NAME, lifecyclePolicyText=policy(rule(5, "any")))
     app.ecr.put_lifecycle_policy(**NAME, lifecyclePolicyText=GIVEN)
-    assert answer(app.ecr.get_lifecycle_policy(**NAME)) == ANSWER
+    assert answer(app.ecr.get_lifecycle_policy(**NAME)) == NEVER_RUN
 
 
 def test_repository_has_no_policy_at_first(app: Repo) -> None:
@@ -154,7 +160,7 @@ def test_bad_policy_is_refused_wherever_it_is_given(app: Repo, text: str, constr
     wanted = invalid("LifecyclePolicyText", constraint)
     assert refusal(app.ecr.put_lifecycle_policy, **NAME, lifecyclePolicyText=text) == wanted
     assert refusal(app.ecr.start_lifecycle_policy_preview, **NAME, lifecyclePolicyText=text) == wanted
-    assert answer(app.ecr.get_lifecycle_policy(**NAME)) == ANSWER
+    assert answer(app.ecr.get_lifecycle_policy(**NAME)) == NEVER_RUN
     assert refusal(app.ecr.get_lifecycle_policy_preview, **NAME) == NO_PREVIEW
 
 
@@ -215,7 +221,7 @@ def test_preview_without_any_policy_is_refused(app: Repo) -> None:
     assert refusal(app.ecr.get_lifecycle_policy_preview, **NAME) == NO_PREVIEW
 
 
-def test_preview_is_not_started_twice_and_never_said_to_be_complete(app: Repo, clock: Clock) -> None:
+def test_preview_that_no_job_has_made_is_in_progress_and_not_started_twice(app: Repo, clock: Clock) -> None:
     app.ecr.start_lifecycle_policy_preview(**NAME, lifecyclePolicyText=GIVEN)
     clock.advance(7 * 24 * 3600)
     assert refusal(app.ecr.start_lifecycle_policy_preview, **NAME, lifecyclePolicyText=GIVEN) == IN_PROGRESS

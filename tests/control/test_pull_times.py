@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ecr_emu.context import Principal
+from ecr_emu.domain.iam.requests import Principal
 from tests.clients import Clock, Registry, Running
 from tests.control.calls import Repo, refusal
 
@@ -63,7 +63,7 @@ def logged_in_again(registry: Registry, app: Repo) -> Registry:
     return Registry(registry.port, base64.b64decode(token).decode().removeprefix("AWS:"))
 
 
-def test_pull_with_a_fresh_time_is_one_look_up(
+def test_pull_with_a_fresh_time_looks_for_the_policies_and_the_image_and_writes_nothing(
     emulator: Running, registry: Registry, app: Repo, image: str
 ) -> None:
     pull_by_registry(registry, app)
@@ -71,7 +71,7 @@ def test_pull_with_a_fresh_time_is_one_look_up(
     with emulator.application.emulator.store.read() as connection:
         connection.set_trace_callback(statements.append)
     pull_by_registry(registry, app)
-    assert [statement.partition(" ")[0] for statement in statements] == ["SELECT"]
+    assert [statement.partition(" ")[0] for statement in statements] == ["SELECT"] * 2
 
 
 def test_looking_is_no_pull(registry: Registry, app: Repo, image: str) -> None:
@@ -94,7 +94,9 @@ def test_session_of_an_excluded_role_leaves_the_time_alone(
     emulator: Running, registry: Registry, app: Repo, image: str, clock: Clock
 ) -> None:
     app.ecr.register_pull_time_update_exclusion(principalArn=ROLE)
-    session = Principal("000000000000", "arn:aws:sts::000000000000:assumed-role/scanner/nightly")
+    session = Principal(
+        "arn:aws:sts::000000000000:assumed-role/scanner/nightly", "000000000000", "assumed-role"
+    )
     here = emulator.application.emulator
     password, _ = here.keys.login_token(session, here.hosts.default, clock.now)
     excluded = Registry(registry.port, password)

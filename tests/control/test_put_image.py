@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from ecr_emu.core.push import MAX_TAGS_PER_IMAGE
 from ecr_emu.domain.manifests import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 from ecr_emu.store import images, repositories
 from tests.clients import DEFAULT_ACCOUNT, Clock, Registry, digest_of, image_index, image_manifest
@@ -122,7 +121,7 @@ def test_tag_of_another_alphabet_is_refused(app: Repo, tag: str) -> None:
 
 def test_image_has_at_most_a_thousand_tags(app: Repo, application: Any) -> None:
     digest = app.push(b"layer", "v0")
-    _tag_many(application, app, digest, MAX_TAGS_PER_IMAGE - 2)
+    _tag_many(application, app, digest, 998)
     put(app, app.image(b"layer"), imageTag="last")
     assert len(app.details()[0]["imageTags"]) == 1000
     assert refusal(put, app=app, manifest=app.image(b"layer"), imageTag="extra") == (

@@ -56,7 +56,9 @@ def test_token_says_who_where_and_until_when(emulator: Running, clock: Clock) ->
         "aud": "ecr",
         "sub": "arn:aws:iam::222222222222:root",
         "account": "222222222222",
+        "kind": "root",
         "region": "eu-west-1",
+        "key": "",
         "iat": int(clock.now),
         "exp": int(clock.now) + TWELVE_HOURS,
     }

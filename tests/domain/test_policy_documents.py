@@ -70,10 +70,10 @@ def read(document: Any) -> Any:
         policy(statement(Principal={"Federated": "accounts.google.com", "CanonicalUser": "79a59d"})),
         policy(statement(Condition={})),
         policy(statement(Condition={"StringEquals": {"aws:SourceAccount": ACCOUNT}})),
-        policy(statement(Condition={"ArnLike": {"aws:SourceArn": ["a", "b"]}, "Null": {"k": "true"}})),
-        policy(statement(Condition={"ForAnyValue:StringLikeIfExists": {"k": []}, "Bool": {"k": True}})),
+        policy(statement(Condition={"ArnLike": {"aws:SourceArn": ["a", "b"]}, "Null": {"aws:k": "true"}})),
+        policy(statement(Condition={"ForAnyValue:StringLikeIfExists": {"aws:k": []}, "Bool": {"aws:k": True}})),
         policy(
-            statement(Condition={"NumericLessThanEquals": {"k": 5}, "DateGreaterThan": {"k": "2025-01-01"}})
+            statement(Condition={"NumericLessThanEquals": {"aws:k": 5}, "DateGreaterThan": {"aws:k": "2025-01-01"}})
         ),
         policy(statement(Condition={"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}})),
     ],
@@ -129,11 +129,11 @@ def test_a_policy_is_read_as_it_is(document: Any) -> None:
         policy(statement(Resource="*", NotResource="*")),
         policy(statement(Condition=None)),
         policy(statement(Condition=[])),
-        policy(statement(Condition={"Equals": {"k": "v"}})),
-        policy(statement(Condition={"NullIfExists": {"k": "true"}})),
+        policy(statement(Condition={"Equals": {"aws:k": "v"}})),
+        policy(statement(Condition={"NullIfExists": {"aws:k": "true"}})),
         policy(statement(Condition={"StringEquals": "v"})),
-        policy(statement(Condition={"StringEquals": {"k": {"v": 1}}})),
-        policy(statement(Condition={"StringEquals": {"k": [None]}})),
+        policy(statement(Condition={"StringEquals": {"aws:k": {"v": 1}}})),
+        policy(statement(Condition={"StringEquals": {"aws:k": [None]}})),
     ],
 )
 def test_what_has_another_structure_is_refused(document: Any) -> None:

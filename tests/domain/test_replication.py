@@ -3,6 +3,7 @@
 import pytest
 
 from ecr_emu.domain import replication
+from ecr_emu.domain.limits import Limits
 from ecr_emu.domain.registries import Registry
 from ecr_emu.domain.replication import Backfill, Rule
 
@@ -59,11 +60,11 @@ def test_stored_rules_read_as_they_were() -> None:
 def test_destinations_are_others_and_not_too_many(
     destinations: tuple[Registry, ...], constraint: str | None
 ) -> None:
-    assert replication.check(HOME, [Rule(destinations)]) == constraint
+    assert replication.check(HOME, [Rule(destinations)], Limits()) == constraint
 
 
 def test_a_destination_that_is_named_often_counts_once() -> None:
-    assert replication.check(HOME, [Rule((WEST,) * 30), Rule((WEST,))]) is None
+    assert replication.check(HOME, [Rule((WEST,) * 30), Rule((WEST,))], Limits()) is None
 
 
 @pytest.mark.parametrize(

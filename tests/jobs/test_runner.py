@@ -1,72 +1,157 @@
-"""Background work that comes due."""
+"""Background work that comes due, in the server's thread and in a process of its own."""
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ecr_emu.jobs import runner as jobs
-from ecr_emu.jobs.runner import Runner
-from tests.clients import Running, digest_of
+from ecr_emu.jobs import sweep, work
+from tests.clients import Clock, Running, digest_of
+from tests.consistency import check_consistency
+from tests.policies import keep_newest, policy
 
-SOON = 0.01
-
-
-class Heard(logging.Handler):
-    """Waits for a line of the log."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[str] = []
-        self.any = threading.Event()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(f"{record.levelname} {record.getMessage()}")
-        self.any.set()
+NAME = "team/app"
+TIMEOUT_SECONDS = 60
 
 
-def first_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What a runner on this folder says first."""
-    heard = Heard()
-    monkeypatch.setattr(jobs.log, "level", logging.INFO)
-    jobs.log.addHandler(heard)
-    runner = Runner(folder, SOON)
-    runner.start()
-    try:
-        assert heard.any.wait(60)
-    finally:
-        runner.stop()
-        jobs.log.removeHandler(heard)
-    return heard.lines[0]
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
-def test_the_sweeper_runs_when_it_is_due(
-    start: Callable[..., Running], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def running(emulator: Running) -> Any:
+    """An emulator whose runner runs."""
+    emulator.application.runner.start()
+    yield emulator
+    emulator.application.runner.stop()
+
+
+def preview(emulator: Running) -> str:
+    answer = emulator.ecr().get_lifecycle_policy_preview(repositoryName=NAME)
+    status: str = answer["status"]
+    return status
+
+
+def test_a_job_that_is_due_at_once_wakes_the_runner(running: Running) -> None:
+    ecr = running.ecr()
+    ecr.create_repository(repositoryName=NAME)
+    ecr.start_lifecycle_policy_preview(repositoryName=NAME, lifecyclePolicyText=policy(keep_newest(1)))
+    until(lambda: preview(running) == "COMPLETE")
+
+
+def test_a_job_that_falls_due_is_done(
+    start: Callable[..., Running], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The test's clock is long ago, so the layer that no image came for is old to the sweeper."""
-    emulator = start(data_dir=tmp_path / "data")
-    emulator.ecr().create_repository(repositoryName="team/app")
-    registry = emulator.registry()
-    registry.push_image("team/app", "v1", b"in use")
-    registry.push_blob("team/app", b"useless")
-    assert first_line(tmp_path / "data", monkeypatch).startswith("INFO uploads")
-    assert registry.request("GET", f"/v2/team/app/blobs/{digest_of(b'useless')}").status == 404
-    assert registry.request("GET", f"/v2/team/app/blobs/{digest_of(b'in use')}").body == b"in use"
+    """The machine's clock goes on, and nobody calls."""
+    emulator = start(sweep_interval=60)
+    ecr, registry = emulator.ecr(), emulator.registry()
+    ecr.create_repository(repositoryName=NAME)
+    registry.push_blob(NAME, b"useless")
+    registry.push_image(NAME, "v1", b"in use")
+    monkeypatch.setattr(jobs, "MAX_SLEEP_SECONDS", 0.05)
+    emulator.application.runner.start()
+    clock.advance(2 * 3600)
+    try:
+        path = f"/v2/{NAME}/blobs/{digest_of(b'useless')}"
+        until(lambda: registry.request("GET", path).status == 404)
+        assert registry.request("GET", f"/v2/{NAME}/blobs/{digest_of(b'in use')}").body == b"in use"
+    finally:
+        emulator.application.runner.stop()
 
 
-def test_a_sweeper_that_fails_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    line = first_line(tmp_path, monkeypatch)
-    assert line.startswith(f"ERROR the sweeper failed: Error: {tmp_path} is no data folder")
+def test_a_frozen_clock_keeps_the_runner_asleep(
+    start: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator = start()
+    emulator.application.runner.arrange()
+    assert 0 < emulator.application.runner.seconds_to_sleep() <= 3600
+    emulator.post("/_emu/clock", freeze=True, advance="59m")
+    monkeypatch.setattr(jobs, "MAX_SLEEP_SECONDS", 10_000.0)
+    assert emulator.application.runner.seconds_to_sleep() == 10_000
+    emulator.post("/_emu/clock", release=True)
+    assert emulator.application.runner.seconds_to_sleep() == pytest.approx(60, abs=1e-3)
+
+
+def test_much_work_is_done_by_another_process(emulator: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    ecr, registry = emulator.ecr(), emulator.registry()
+    ecr.create_repository(repositoryName=NAME)
+    emulator.application.runner.arrange()
+    for number in range(3):
+        registry.push_image(NAME, f"v{number}", b"%d" % number)
+    ecr.put_lifecycle_policy(repositoryName=NAME, lifecyclePolicyText=policy(keep_newest(1)))
+    ecr.start_lifecycle_policy_preview(repositoryName=NAME)
+    monkeypatch.setattr(jobs, "MANY_IMAGES", 3)
+    monkeypatch.setattr(work, "run_pending", None)
+    found, ran, swept = emulator.post("/_emu/clock", advance="25h")["jobs"]
+    assert (found["kind"], found["images"]) == ("preview", 2)
+    assert (ran["kind"], ran["expired"]) == ("lifecycle", 2)
+    assert (swept["kind"], swept["blobs"]) == ("sweep", 2)
+    assert [image["imageTags"] for image in ecr.describe_images(repositoryName=NAME)["imageDetails"]] == [
+        ["v2"]
+    ]
+    check_consistency(emulator.application.emulator.settings.data_dir)
+
+
+def test_a_process_that_fails_is_reported(
+    emulator: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(jobs, "MANY_IMAGES", 0)
+    emulator.application.runner.arrange()
+    folder = emulator.application.emulator.settings.data_dir
+    (folder / "metadata.db").rename(folder / "elsewhere")
+    with caplog.at_level(logging.ERROR):
+        (report,) = emulator.post("/_emu/clock", advance="2h")["jobs"]
+    (folder / "elsewhere").rename(folder / "metadata.db")
+    assert report["error"].startswith(f"Error: {folder} is no data folder of ecr-emu")
+    assert "background work failed" in caplog.text
+
+
+def test_a_job_that_breaks_is_tried_again_and_holds_up_no_other(
+    emulator: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ecr = emulator.ecr()
+    ecr.create_repository(repositoryName=NAME)
+    emulator.application.runner.arrange()
+
+    def break_down(*arguments: Any) -> None:
+        raise OSError("the disk is gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(sweep, "sweep", break_down)
+        (report,) = emulator.post("/_emu/clock", advance="3601s")["jobs"]
+        assert report["error"] == "OSError: the disk is gone"
+        ecr.start_lifecycle_policy_preview(repositoryName=NAME, lifecyclePolicyText=policy(keep_newest(1)))
+        assert [report["kind"] for report in emulator.application.runner.run_due()] == ["preview"]
+    emulator.registry().push_blob(NAME, b"useless")
+    (swept,) = emulator.post("/_emu/clock", advance="2h")["jobs"]
+    assert (swept["kind"], swept["layers"]) == ("sweep", 1)
 
 
 @pytest.mark.parametrize("interval", [0, 3600])
-def test_stopping_does_not_wait_for_the_next_time(tmp_path: Path, interval: int) -> None:
+def test_stopping_does_not_wait_for_the_next_time(start: Callable[..., Running], interval: int) -> None:
+    emulator = start(sweep_interval=interval)
     before = threading.active_count()
-    runner = Runner(tmp_path, interval)
-    runner.start()
-    assert threading.active_count() - before == (1 if interval else 0)
-    runner.stop()
+    emulator.application.runner.start()
+    assert threading.active_count() == before + 1
+    emulator.application.runner.stop()
     assert threading.active_count() == before
-    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interval_of_never_forgets_the_job_that_waits(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    first = start(data_dir=tmp_path / "data")
+    first.application.runner.arrange()
+    first.stop()
+    second = start(data_dir=tmp_path / "data", sweep_interval=0, lifecycle_interval=0)
+    second.application.runner.arrange()
+    assert second.application.runner.seconds_to_sleep() == jobs.MAX_SLEEP_SECONDS

@@ -9,9 +9,11 @@ from ecr_emu.domain.manifests import OCI_INDEX
 from ecr_emu.store.database import Database
 from tests.clients import Registry, image_index
 from tests.consistency import rows
+from tests.policies import keep_newest, policy
 
-# What a push leaves no row in; other operations do, and their tests look.
+# What this leaves no row in; other operations do, and their tests look.
 LATER = {"registry_documents", "repository_documents", "image_scans", "image_replications", "image_signings"}
+LATER |= {"clock", "iam_accounts", "iam_principals", "iam_keys", "lifecycle_preview_results"}
 
 
 @pytest.fixture
@@ -27,6 +29,8 @@ def fill(ecr: Any, registry: Registry, name: str) -> None:
     assert registry.put_manifest(name, "all", image_index(child), OCI_INDEX).status == 201
     registry.push_image(name, None, b"other", subject={"digest": digest, "size": len(child)})
     ecr.initiate_layer_upload(repositoryName=name)
+    ecr.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=policy(keep_newest(5)))
+    ecr.start_lifecycle_policy_preview(repositoryName=name)
 
 
 def test_deleting_a_repository_leaves_no_row(ecr: Any, registry: Registry, store: Database) -> None:

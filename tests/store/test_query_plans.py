@@ -24,6 +24,8 @@ LOOKUPS: dict[str, Callable[[Connection, Repository], object]] = {
     "repositories.confirm": lambda c, r: repositories.confirm(c, r),
     "repositories.page": lambda c, r: repositories.page(c, HOME, "a", 10),
     "repositories.resource_tags": lambda c, r: repositories.resource_tags(c, r),
+    "repositories.count": lambda c, r: repositories.count(c, HOME),
+    "repositories.image_count": lambda c, r: repositories.image_count(c, r),
     "repositories.delete": lambda c, r: repositories.delete(c, r),
     "images.find": lambda c, r: images.find(c, r, DIGEST),
     "images.find_tagged": lambda c, r: images.find_tagged(c, r, "v1"),

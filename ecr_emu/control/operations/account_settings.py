@@ -32,7 +32,8 @@ def get_account_setting(call: Call, request: "types.GetAccountSettingRequestType
 
 @operation
 def put_account_setting(call: Call, request: "types.PutAccountSettingRequestTypeDef") -> Answer:
-    call.authorize("ecr:PutAccountSetting", call.registry, "*")
+    about = {"ecr:accountsetting": (request["name"],)}
+    call.authorize("ecr:PutAccountSetting", call.registry, "*", about)
     name, value = request["name"], request["value"]
     values = _values(name)
     if value not in values:

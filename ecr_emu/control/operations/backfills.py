@@ -14,7 +14,7 @@ from ecr_emu.context import Call
 from ecr_emu.control import paging
 from ecr_emu.control.operations import Answer, operation
 from ecr_emu.control.operations.replication import describe_destination, read_destination
-from ecr_emu.core import after_push
+from ecr_emu.core import after_push, quotas
 from ecr_emu.domain import replication
 from ecr_emu.domain.registries import Registry
 from ecr_emu.domain.replication import Backfill
@@ -33,7 +33,8 @@ def start_replication_backfill(call: Call, request: "types.StartReplicationBackf
     destination = read_destination(request["destination"])
     backfill = Backfill(str(uuid.uuid4()), destination, "PREPARING", call.now)
     with call.store.write() as transaction:
-        _check_destination(transaction, registry, destination)
+        limit = quotas.of(call)["replication-backfills"]
+        _check_destination(transaction, registry, destination, limit)
         for old in replications.backfills(transaction, registry):
             if old.is_forgotten(call.now):
                 replications.delete_backfill(transaction, registry, old)
@@ -90,7 +91,9 @@ def describe_replication_backfill_results(
     return {**_describe(backfill), "registryId": registry.account, "results": []}
 
 
-def _check_destination(transaction: Connection, registry: Registry, destination: Registry) -> None:
+def _check_destination(
+    transaction: Connection, registry: Registry, destination: Registry, limit: int
+) -> None:
     """Refuse a backfill to where nothing is copied, or beside too many others."""
     rules = after_push.replication_rules(transaction, registry)
     if destination not in replication.destinations(rules):
@@ -98,8 +101,8 @@ def _check_destination(transaction: Connection, registry: Registry, destination:
     running = [entry for entry in replications.backfills(transaction, registry) if not entry.has_ended]
     if any(entry.destination.region == destination.region for entry in running):
         raise errors.backfill_in_progress(destination.region)
-    if len(running) >= replication.MAX_BACKFILLS_IN_PROGRESS:
-        raise errors.too_many_backfills(registry.account, replication.MAX_BACKFILLS_IN_PROGRESS)
+    if len(running) >= limit:
+        raise errors.too_many_backfills(registry.account, limit)
 
 
 def _get(connection: Connection, call: Call, registry: Registry, backfill_id: str) -> Backfill:

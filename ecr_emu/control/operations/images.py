@@ -75,17 +75,12 @@ def put_image(call: Call, request: "types.PutImageRequestTypeDef") -> Answer:
 @operation
 def batch_get_image(call: Call, request: "types.BatchGetImageRequestTypeDef") -> Answer:
     repository = _repository(call, "ecr:BatchGetImage", request)
-    accepted = request.get("acceptedMediaTypes")
     found, failures, due = [], [], []
     with call.store.snapshot() as connection:
         for image_id in request["imageIds"]:
             try:
                 image = _find(connection, repository, image_id)
-                if image.status_at(call.now) != "ACTIVE":
-                    raise _Failure("ImageInaccessible")
-                # No conversion is done, so another type is not to be had (reference, control plane 4.2).
-                if accepted is not None and image.media_type not in accepted:
-                    raise _Failure("ImageNotFound")
+                body = _manifest(connection, image, request.get("acceptedMediaTypes"), call.now)
             except _Failure as failure:
                 failures.append(_describe_failure(image_id, failure))
                 continue
@@ -97,7 +92,7 @@ def batch_get_image(call: Call, request: "types.BatchGetImageRequestTypeDef") ->
                     "registryId": repository.registry.account,
                     "repositoryName": repository.name,
                     "imageId": {"imageDigest": image.digest, "imageTag": tag},
-                    "imageManifest": images.body(connection, image.digest).decode(),
+                    "imageManifest": body.decode(),
                     "imageManifestMediaType": image.media_type,
                 }
             )
@@ -200,6 +195,19 @@ def get_image(
             raise errors.image_not_found(repository.name, repository.registry.account, digest, tag) from None
         # Which words AWS uses here is unverified.
         raise errors.invalid_parameter(member, failure.reason) from None
+
+
+def _manifest(connection: Connection, image: Image, accepted: Sequence[str] | None, now: float) -> bytes:
+    """The manifest's bytes, or the failure that says why they are not to be had."""
+    if image.status_at(now) != "ACTIVE":
+        raise _Failure("ImageInaccessible")
+    # No conversion is done, so another type is not to be had (reference, control plane 4.2).
+    if accepted is not None and image.media_type not in accepted:
+        raise _Failure("ImageNotFound")
+    body = images.body(connection, image.digest)
+    if not body:
+        raise _Failure("ImageInaccessible", errors.image_without_manifest().message)
+    return body
 
 
 def _delete(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from ecr_emu import errors
 from ecr_emu.context import Call
 from ecr_emu.control.operations import Answer, operation
-from ecr_emu.core import layer_urls, upload
+from ecr_emu.core import layer_urls, quotas, upload
 from ecr_emu.domain import names
+from ecr_emu.domain.limits import Limits
 from ecr_emu.store import images, layers
 from ecr_emu.store.repositories import Repository
 from ecr_emu.store.uploads import Upload
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from types_boto3_ecr import type_defs as types
 
 PART_SIZE_BYTES = 10 * 1024 * 1024
-# Amazon ECR service quotas.
-MAX_PARTS = 4200
 _DIGEST_RULE = f"layer digest should satisfy the regex '{names.DIGEST_PATTERN}'"
 
 
@@ -41,7 +40,8 @@ def batch_check_layer_availability(
 @operation
 def initiate_layer_upload(call: Call, request: "types.InitiateLayerUploadRequestTypeDef") -> Answer:
     repository = _repository(call, "ecr:InitiateLayerUpload", request)
-    return {"uploadId": upload.start(call, repository), "partSize": PART_SIZE_BYTES}
+    part_size = min(PART_SIZE_BYTES, quotas.of(call)["maximum-layer-part-bytes"])
+    return {"uploadId": upload.start(call, repository), "partSize": part_size}
 
 
 @operation
@@ -52,7 +52,7 @@ def upload_layer_part(call: Call, request: "types.UploadLayerPartRequestTypeDef"
     assert isinstance(blob, bytes)  # noqa: S101 - the codec has decoded it
 
     def check(state: Upload) -> None:
-        _check_part(repository, state, (first, last), len(blob))
+        _check_part(repository, state, (first, last), len(blob), quotas.of(call))
 
     chunk = upload.Chunk(io.BytesIO(blob), check=check, is_part=True)
     state = upload.append(call, repository, request["uploadId"], chunk)
@@ -73,7 +73,7 @@ def complete_layer_upload(call: Call, request: "types.CompleteLayerUploadRequest
         if state.received_bytes == 0:
             raise errors.empty_upload(repository.name, repository.registry.account, state.id)
         if state.short_part_count:
-            raise errors.layer_part_too_small()
+            raise errors.layer_part_too_small(quotas.of(call)["minimum-layer-part-bytes"])
 
     def choose(compute: Callable[[str], str]) -> str:
         # Digests of other algorithms are not validated (reference, control plane 5.4).
@@ -140,15 +140,20 @@ def _failure(digest: str) -> Answer:
     }
 
 
-def _check_part(repository: Repository, state: Upload, span: tuple[int, int], size_bytes: int) -> None:
+def _check_part(
+    repository: Repository, state: Upload, span: tuple[int, int], size_bytes: int, limits: Limits
+) -> None:
     """Parts are strictly in order, and as long as they say (reference, control plane 5.3)."""
     first, last = span
-    if state.part_count >= MAX_PARTS:
-        raise errors.layer_part_limit(state.id, MAX_PARTS)
+    most, most_bytes = limits["layer-parts"], limits["maximum-layer-part-bytes"]
+    if state.part_count >= most:
+        raise errors.layer_part_limit(state.id, most)
     if first != state.received_bytes:
         message = f"First byte of the layer part is {first} instead of {state.received_bytes}"
     elif size_bytes == 0 or last - first + 1 != size_bytes:
         message = f"Layer part from byte {first} to byte {last} has {size_bytes} bytes"
+    elif size_bytes > most_bytes:
+        message = f"Layer part has {size_bytes} bytes, and the maximum is {most_bytes}"
     else:
         return
     raise errors.invalid_layer_part(

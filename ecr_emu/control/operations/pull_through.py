@@ -8,6 +8,7 @@ from ecr_emu import errors
 from ecr_emu.context import Call
 from ecr_emu.control import paging
 from ecr_emu.control.operations import Answer, operation
+from ecr_emu.core import quotas
 from ecr_emu.domain import prefixes, pull_through
 from ecr_emu.domain.pull_through import Rule
 from ecr_emu.domain.registries import Registry
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 # Documents of a registry: its rules, by prefix.
 RULE = "pull-through-cache-rule"
-# Amazon ECR service quotas.
-MAX_RULES = 50
 
 NOTHING_FETCHED = (
     "This version of ecr-emu fetches nothing from upstream registries, so the rule was not tried and pulls "
@@ -34,12 +33,12 @@ def create_pull_through_cache_rule(
 ) -> Answer:
     registry = _registry(call, "ecr:CreatePullThroughCacheRule", request)
     rule = _read_rule(registry, request)
-    key = prefixes.key(rule.prefix)
+    key, limit = prefixes.key(rule.prefix), quotas.of(call)["pull-through-cache-rules"]
     with call.store.write() as transaction:
         if documents.find(transaction, registry, RULE, key) is not None:
             raise errors.pull_through_rule_already_exists()
-        if documents.count(transaction, registry, RULE) >= MAX_RULES:
-            raise errors.too_many_pull_through_rules(registry.account, MAX_RULES)
+        if documents.count(transaction, registry, RULE) >= limit:
+            raise errors.too_many_pull_through_rules(registry.account, limit)
         documents.put(transaction, registry, RULE, key, pull_through.write(rule), call.now)
     return {**_describe(registry, rule), "upstreamRegistry": rule.upstream_registry, "createdAt": call.now}
 

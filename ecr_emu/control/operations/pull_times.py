@@ -7,19 +7,21 @@ from ecr_emu import errors
 from ecr_emu.context import Call
 from ecr_emu.control import paging
 from ecr_emu.control.operations import Answer, operation
-from ecr_emu.core.pull import EXCLUSION, MAX_EXCLUSIONS
+from ecr_emu.core import quotas
+from ecr_emu.core.pull import EXCLUSION
 from ecr_emu.store import documents
 
 
 @operation
 def register_pull_time_update_exclusion(call: Call, request: Mapping[str, Any]) -> Answer:
     registry, principal = call.registry, request["principalArn"]
+    limit = quotas.of(call)["pull-time-exclusions"]
     call.authorize("ecr:RegisterPullTimeUpdateExclusion", registry, "*")
     with call.store.write() as transaction:
         if documents.find(transaction, registry, EXCLUSION, principal) is not None:
             raise errors.exclusion_already_exists(principal, registry.account)
-        if documents.count(transaction, registry, EXCLUSION) >= MAX_EXCLUSIONS:
-            raise errors.too_many_exclusions(registry.account, MAX_EXCLUSIONS)
+        if documents.count(transaction, registry, EXCLUSION) >= limit:
+            raise errors.too_many_exclusions(registry.account, limit)
         documents.put(transaction, registry, EXCLUSION, principal, "", call.now)
     return {"principalArn": principal, "createdAt": call.now}
 

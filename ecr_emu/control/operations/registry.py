@@ -18,7 +18,9 @@ def get_authorization_token(call: Call, request: "types.GetAuthorizationTokenReq
     registries = [
         call.target(registry_id) for registry_id in request.get("registryIds", [call.registry.account])
     ]
-    password, expires_at = call.emulator.keys.login_token(call.principal, call.registry, call.now)
+    call.authorize("ecr:GetAuthorizationToken", call.registry, "*")
+    key_id = call.credential.key_id if call.credential else ""
+    password, expires_at = call.emulator.keys.login_token(call.principal, call.registry, call.now, key_id)
     token = base64.b64encode(f"AWS:{password}".encode()).decode()
     return {
         "authorizationData": [

@@ -6,7 +6,7 @@ from ecr_emu import errors
 from ecr_emu.context import Call
 from ecr_emu.control.operations import Answer, operation
 from ecr_emu.control.operations.images import get_image
-from ecr_emu.core import after_push
+from ecr_emu.core import after_push, quotas
 from ecr_emu.domain import replication
 from ecr_emu.domain.registries import Registry
 from ecr_emu.store import documents, replications
@@ -22,7 +22,7 @@ def put_replication_configuration(
     registry = call.registry
     call.authorize("ecr:PutReplicationConfiguration", registry, "*")
     rules = [_read_rule(rule) for rule in request["replicationConfiguration"]["rules"]]
-    if constraint := replication.check(registry, rules):
+    if constraint := replication.check(registry, rules, quotas.of(call)):
         raise errors.invalid_parameter("replicationConfiguration", constraint)
     with call.store.write() as transaction:
         if rules:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ecr_emu import errors
+from ecr_emu import access, errors
 from ecr_emu.context import Call
 from ecr_emu.control import paging
 from ecr_emu.control.operations import Answer, operation
-from ecr_emu.core import create
+from ecr_emu.core import create, quotas
 from ecr_emu.domain import kms_keys, mutability, resource_tags
 from ecr_emu.domain.registries import Registry
 from ecr_emu.store import images, repositories
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 def create_repository(call: Call, request: "types.CreateRepositoryRequestTypeDef") -> Answer:
     registry = call.target(request.get("registryId"))
     name = request["repositoryName"]
-    call.authorize("ecr:CreateRepository", registry, name)
-    tags = read_tags(request.get("tags", []))
+    call.authorize("ecr:CreateRepository", registry, name, tag_context(request.get("tags", [])))
+    if request.get("tags"):
+        call.authorize("ecr:TagResource", registry, name, tag_context(request["tags"]))
+    tags = read_tags(request.get("tags", []), quotas.of(call)["tags-per-resource"])
     encryption = _encryption(registry, request)
     filters = read_filters(request)
     mode = request.get("imageTagMutability", "MUTABLE")
@@ -39,8 +41,7 @@ def create_repository(call: Call, request: "types.CreateRepositoryRequestTypeDef
         kms_key=encryption.get("kmsKey"),
     )
     with call.store.write() as transaction:
-        repository = repositories.insert(transaction, wanted)
-        repositories.put_resource_tags(transaction, repository, tags)
+        repository = create.insert(transaction, call, wanted, tags)
     return {"repository": describe(call, repository)}
 
 
@@ -116,13 +117,20 @@ def describe(call: Call, repository: Repository) -> Answer:
     }
 
 
-def read_tags(tags: Any) -> dict[str, str]:
+def tag_context(tags: Any) -> access.Context:
+    """The condition keys of tags in a request; a key that is given twice has the values of both."""
+    keys = tuple(tag["Key"] for tag in tags)
+    values = {f"aws:requesttag/{tag['Key'].lower()}": (tag["Value"],) for tag in tags}
+    return {**values, "aws:tagkeys": keys}
+
+
+def read_tags(tags: Any, limit: int) -> dict[str, str]:
     """Resource tags by key, or InvalidTagParameterException or TooManyTagsException."""
     pairs = [(tag["Key"], tag["Value"]) for tag in tags]
     if not resource_tags.are_valid(pairs):
         raise errors.invalid_tag_parameter()
-    if len(pairs) > resource_tags.MAX_TAGS:
-        raise errors.too_many_tags()
+    if len(pairs) > limit:
+        raise errors.too_many_tags(limit)
     return dict(pairs)
 
 

@@ -7,7 +7,7 @@ from ecr_emu.context import Call
 from ecr_emu.control import paging
 from ecr_emu.control.operations import Answer, operation
 from ecr_emu.control.operations.images import get_image
-from ecr_emu.core import after_push
+from ecr_emu.core import after_push, quotas
 from ecr_emu.domain import scanning
 from ecr_emu.store import documents, repositories, scans
 from ecr_emu.store.images import Image
@@ -104,14 +104,18 @@ def start_image_scan(call: Call, request: "types.StartImageScanRequestTypeDef") 
         image = get_image(transaction, repository, request["imageId"])
         if image.status_at(call.now) == "ARCHIVED":
             raise errors.image_archived()
-        configuration = after_push.scanning_configuration(transaction, repository.registry)
+        settings = after_push.find_settings(transaction, repository)
+        configuration = scanning.read(settings.get(after_push.SCANNING))
         if configuration.scan_type == "ENHANCED":
             raise errors.scanning_disabled()
         if not after_push.is_scannable(transaction, image):
             raise errors.unsupported_image_type()
         if not after_push.may_be_scanned(transaction, image, call.now):
             raise errors.scan_limit()
-        scan = after_push.record_scan(transaction, image, call.now)
+        limit = quotas.of(call)["basic-scans-per-day"]
+        if scanning.recent_scans(settings.get(after_push.SCAN_COUNT), call.now) >= limit:
+            raise errors.too_many_scans(repository.registry.account, limit)
+        scan = after_push.record_scan(transaction, call.now, repository, image, settings)
     return _describe_scan(repository, image, scan, request)
 
 

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from ecr_emu import errors
+from ecr_emu import access, errors
 from ecr_emu.context import Call
 from ecr_emu.control.operations import Answer, operation
-from ecr_emu.control.operations.repositories import read_tags
-from ecr_emu.domain import resource_tags
+from ecr_emu.control.operations.repositories import read_tags, tag_context
+from ecr_emu.core import quotas
 from ecr_emu.domain.registries import Registry, parse_repository_arn
 from ecr_emu.store import repositories
 
@@ -16,19 +16,22 @@ if TYPE_CHECKING:
 
 @operation
 def tag_resource(call: Call, request: "types.TagResourceRequestTypeDef") -> Answer:
-    registry, name = _target(call, "ecr:TagResource", request["resourceArn"])
-    tags = read_tags(request["tags"])
+    registry, name = _target(call, "ecr:TagResource", request["resourceArn"], tag_context(request["tags"]))
+    limit = quotas.of(call)["tags-per-resource"]
+    tags = read_tags(request["tags"], limit)
     with call.store.write() as transaction:
         repository = repositories.get(transaction, registry, name)
-        if len(repositories.resource_tags(transaction, repository) | tags) > resource_tags.MAX_TAGS:
-            raise errors.too_many_tags()
+        if len(repositories.resource_tags(transaction, repository) | tags) > limit:
+            raise errors.too_many_tags(limit)
         repositories.put_resource_tags(transaction, repository, tags)
     return {}
 
 
 @operation
 def untag_resource(call: Call, request: "types.UntagResourceRequestTypeDef") -> Answer:
-    registry, name = _target(call, "ecr:UntagResource", request["resourceArn"])
+    registry, name = _target(
+        call, "ecr:UntagResource", request["resourceArn"], {"aws:tagkeys": tuple(request["tagKeys"])}
+    )
     with call.store.write() as transaction:
         repository = repositories.get(transaction, registry, name)
         repositories.delete_resource_tags(transaction, repository, request["tagKeys"])
@@ -44,10 +47,12 @@ def list_tags_for_resource(call: Call, request: "types.ListTagsForResourceReques
     return {"tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
 
 
-def _target(call: Call, action: str, arn: str) -> tuple[Registry, str]:
+def _target(
+    call: Call, action: str, arn: str, more: access.Context = access.NOTHING_MORE
+) -> tuple[Registry, str]:
     """Registry and name of the repository that an ARN means; the region must be the caller's."""
     parsed = parse_repository_arn(arn)
     if parsed is None or parsed[0].region != call.registry.region:
         raise errors.invalid_parameter("resourceArn", "Invalid ARN")
-    call.authorize(action, *parsed)
+    call.authorize(action, *parsed, more)
     return parsed

@@ -12,9 +12,11 @@ from ecr_emu.context import Call
 from ecr_emu.control import paging
 from ecr_emu.control.operations import Answer, operation
 from ecr_emu.control.operations.repositories import check_filters, describe_filters, read_filters
+from ecr_emu.core import quotas
 from ecr_emu.core.create import TEMPLATE
 from ecr_emu.domain import lifecycle_policy, policy_documents, prefixes, resource_tags, templates
 from ecr_emu.domain.lifecycle_policy import InvalidLifecyclePolicy
+from ecr_emu.domain.limits import Limits
 from ecr_emu.domain.policy_documents import InvalidPolicy
 from ecr_emu.domain.registries import Registry
 from ecr_emu.domain.templates import Template
@@ -30,7 +32,7 @@ def create_repository_creation_template(
     call: Call, request: "types.CreateRepositoryCreationTemplateRequestTypeDef"
 ) -> Answer:
     registry = _registry(call, "ecr:CreateRepositoryCreationTemplate")
-    template = _read(Template(request["prefix"], ()), request)
+    template = _read(Template(request["prefix"], ()), request, quotas.of(call))
     key = prefixes.key(template.prefix)
     with call.store.write() as transaction:
         if documents.find(transaction, registry, TEMPLATE, key) is not None:
@@ -46,7 +48,7 @@ def update_repository_creation_template(
     registry = _registry(call, "ecr:UpdateRepositoryCreationTemplate")
     with call.store.write() as transaction:
         document = _get(transaction, registry, request["prefix"])
-        template = _read(templates.read(document.body), request)
+        template = _read(templates.read(document.body), request, quotas.of(call))
         document = _put(transaction, registry, document.key, template, call.now)
     return _answer(registry, document)
 
@@ -99,7 +101,7 @@ def _put(transaction: Connection, registry: Registry, key: str, template: Templa
     return _get(transaction, registry, key)
 
 
-def _read(template: Template, request: Any) -> Template:
+def _read(template: Template, request: Any, limits: Limits) -> Template:
     """The template with what a request says of it; what it leaves out stays. An empty text takes one away."""
     changes: dict[str, Any] = {}
     for member, field in _TEXTS.items():
@@ -108,7 +110,7 @@ def _read(template: Template, request: Any) -> Template:
     if "appliedFor" in request:
         changes["applied_for"] = tuple(request["appliedFor"])
     if "resourceTags" in request:
-        changes["resource_tags"] = _read_tags(request["resourceTags"])
+        changes["resource_tags"] = _read_tags(request["resourceTags"], limits["tags-per-resource"])
     if "encryptionConfiguration" in request:
         changes["encryption_type"], changes["kms_key"] = _read_encryption(request["encryptionConfiguration"])
     filters = read_filters(request)
@@ -137,10 +139,10 @@ def _read_encryption(given: Any) -> tuple[str, str | None]:
     return kind, key
 
 
-def _read_tags(given: Any) -> tuple[tuple[str, str], ...]:
+def _read_tags(given: Any, limit: int) -> tuple[tuple[str, str], ...]:
     """Resource tags; the operations have no errors of their own for bad ones."""
     pairs = [(tag["Key"], tag["Value"]) for tag in given]
-    if not resource_tags.are_valid(pairs) or len(pairs) > resource_tags.MAX_TAGS:
+    if not resource_tags.are_valid(pairs) or len(pairs) > limit:
         raise errors.invalid_template_tags()
     return tuple(pairs)
 

@@ -1,0 +1,146 @@
+"""The door: may the caller do this? Every request of both planes comes through `check`.
+
+`open` asks nothing. `token` believes every access key, so nobody knows what its identity policies say: they
+count as allowing, and what repository and registry policies say is done. `iam` knows everybody.
+"""
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from ecr_emu import errors
+from ecr_emu.domain import actions, timestamps
+from ecr_emu.domain.iam import policies
+from ecr_emu.domain.iam.evaluation import Decision, evaluate
+from ecr_emu.domain.iam.policies import Policy
+from ecr_emu.domain.iam.requests import Request, Values
+from ecr_emu.domain.registries import Registry
+from ecr_emu.store import policies as rows
+from ecr_emu.store import repositories
+from ecr_emu.store.policies import Applying
+
+if TYPE_CHECKING:
+    from ecr_emu.context import Call
+
+log = logging.getLogger(__name__)
+
+Context = Mapping[str, Values]
+NOTHING_MORE: Context = {}
+
+# What a registry policy of scope V1 is about (reference, control plane 7.2).
+_V1_ACTIONS = {"ecr:ReplicateImage", "ecr:BatchImportUpstreamImage", "ecr:CreateRepository"}
+# Only policies that name a tag make the tags be read.
+_OF_TAGS = re.compile("resourcetag", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One decision, with all that it was made of. `policies` are the arguments of `evaluate`."""
+
+    request_id: str
+    at: float
+    request: Request
+    policies: Mapping[str, Any]
+    decision: Decision
+
+
+def check(call: "Call", action: str, registry: Registry, name: str, more: Context = NOTHING_MORE) -> None:
+    """Let an action on a repository, or on all ("*"), pass, or raise AccessDeniedException.
+
+    `more` are condition keys of this action. Whether the repository exists is not told.
+    """
+    if call.emulator.settings.auth == "open":
+        return
+    record = _decide(call, action, registry, name, more)
+    call.emulator.decisions.append(record)
+    if not record.decision.allowed:
+        asked = record.request
+        raise errors.access_denied(asked.principal.arn, action, asked.resource, record.decision.because)
+
+
+def allows(call: "Call", action: str, registry: Registry, name: str) -> bool:
+    """The same as an answer."""
+    if call.emulator.settings.auth == "open":
+        return True
+    record = _decide(call, action, registry, name, NOTHING_MORE)
+    call.emulator.decisions.append(record)
+    return record.decision.allowed
+
+
+def _decide(call: "Call", action: str, registry: Registry, name: str, more: Context) -> Record:
+    with call.store.read() as connection:
+        applying = rows.applying(connection, registry, name)
+        tags: Context = NOTHING_MORE
+        if _needs_tags(call, applying):
+            repository = repositories.find(connection, registry, name)
+            tags = _tags(repositories.resource_tags(connection, repository)) if repository else tags
+    request = Request(
+        call.principal,
+        action,
+        actions.resource(action, registry, name),
+        registry.account,
+        {**call.client.context, **_of_time(call), **_of_identity(call), **tags, **more},
+    )
+    arguments = {**_identity(call), "resource": _resource_policies(applying, action, registry, name)}
+    return Record(call.request_id, call.now, request, arguments, evaluate(request, **arguments))
+
+
+def _identity(call: "Call") -> dict[str, Any]:
+    """The policies of the caller's side."""
+    if call.credential is None:
+        return {"identity": None}
+    identity = call.credential.identity
+    return {
+        "identity": identity.policies,
+        "boundary": identity.boundary,
+        "session": call.credential.session_policies,
+    }
+
+
+def _resource_policies(applying: Applying, action: str, registry: Registry, name: str) -> list[Policy]:
+    found: list[Policy] = []
+    if applying.of_repository is not None:
+        found += _read(applying.of_repository, f"repository policy of {name}")
+    if applying.of_registry is not None and (applying.scope != "V1" or action in _V1_ACTIONS):
+        found += _read(applying.of_registry, f"registry policy of {registry.account}")
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _read(text: str, name: str) -> tuple[Policy, ...]:
+    """A stored policy. One that a version stored which checked less does nothing, and the log says so."""
+    try:
+        return (policies.parse(orjson.loads(text), policies.RESOURCE, name),)
+    except ValueError as problem:
+        log.warning("the %s is ignored: %s", name, problem)
+        return ()
+
+
+def _needs_tags(call: "Call", applying: Applying) -> bool:
+    texts = (applying.of_repository, applying.of_registry)
+    return call.credential is not None or any(text and _OF_TAGS.search(text) for text in texts)
+
+
+def _tags(tags: Mapping[str, str]) -> Context:
+    prefixes = ("aws:resourcetag/", "ecr:resourcetag/")
+    return {prefix + key.lower(): (value,) for key, value in tags.items() for prefix in prefixes}
+
+
+def _of_time(call: "Call") -> Context:
+    return {"aws:currenttime": (timestamps.text(call.now),), "aws:epochtime": (str(int(call.now)),)}
+
+
+def _of_identity(call: "Call") -> Context:
+    """What is known of the caller: tags and organization. aws:RequestedRegion is where the call goes."""
+    region: Context = {"aws:requestedregion": (call.registry.region,)}
+    if call.credential is None:
+        return region
+    identity = call.credential.identity
+    tags = {f"aws:principaltag/{key.lower()}": (value,) for key, value in identity.tags.items()}
+    organization = {"aws:principalorgid": (identity.organization,)} if identity.organization else {}
+    return {**region, **tags, **organization}

@@ -1,0 +1,90 @@
+"""`ecr-emu serve`: the server."""
+
+import logging
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ecr_emu.app import CannotStart, build
+from ecr_emu.cli import options
+from ecr_emu.domain import limits
+from ecr_emu.domain.registries import check_template
+from ecr_emu.settings import Settings, default_data_dir
+
+if TYPE_CHECKING:
+    from ecr_emu.server import StopSignal
+
+
+@click.command()
+@options.all_settings
+def serve(**given: Any) -> None:
+    """Serve the AWS API and the registry until SIGTERM or Ctrl-C."""
+    from ecr_emu.server import StopSignal
+
+    _check(given)
+    given["limit"] = _limits(given["limit"])
+    logging.basicConfig(
+        level=given["log_level"].upper(),
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    # granian's own lines about its workers mean nothing to a user.
+    logging.getLogger("_granian").setLevel(logging.WARNING)
+    # From here on nothing is left behind: not by a signal that comes before the server is ready.
+    asked_to_stop = StopSignal()
+    given["data_dir"] = _data_dir(given)
+    settings = Settings(**given)
+    try:
+        _serve(settings, asked_to_stop)
+    except CannotStart as reason:
+        raise options.failure(str(reason)) from None
+    finally:
+        if settings.ephemeral:
+            shutil.rmtree(settings.data_dir, ignore_errors=True)
+
+
+def _serve(settings: Settings, asked_to_stop: "StopSignal") -> None:
+    from dataclasses import replace
+
+    from ecr_emu.server import Server, bind
+
+    sockets = bind(settings.host, settings.port)
+    settings = replace(settings, port=sockets[0].getsockname()[1])
+    application = build(settings)
+    server = Server(application, sockets)
+    server.start()
+    application.runner.start()
+    host = "127.0.0.1" if settings.host == "localhost" else settings.host
+    click.echo(f"ready: http://{f'[{host}]' if ':' in host else host}:{settings.port}")
+    asked_to_stop.wait()
+    server.stop()
+    application.runner.stop()
+    application.close()
+
+
+def _check(given: dict[str, Any]) -> None:
+    account, template = given["account"], given["registry_host"]
+    if not (len(account) == 12 and account.isascii() and account.isdecimal()):
+        raise options.failure(f"--account must be 12 digits, and is '{account}'")
+    if template and (problem := check_template(template)):
+        raise options.failure(f"--registry-host '{template}' cannot be used: {problem}")
+    if given["ephemeral"] and given["data_dir"]:
+        raise options.failure("--ephemeral keeps nothing, so leave out --data-dir")
+
+
+def _limits(given: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    try:
+        return limits.parse(",".join(given))
+    except ValueError as problem:
+        raise options.failure(f"--limit {problem}") from None
+
+
+def _data_dir(given: dict[str, Any]) -> Path:
+    if given["ephemeral"]:
+        return Path(tempfile.mkdtemp(prefix="ecr-emu-"))
+    return Path(given["data_dir"]) if given["data_dir"] else default_data_dir()

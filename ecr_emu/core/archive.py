@@ -1,0 +1,32 @@
+"""Archiving images and taking them back: what UpdateImageStorageClass and lifecycle policies do."""
+
+from sqlite3 import Connection
+
+from ecr_emu import errors
+from ecr_emu.core import after_push
+from ecr_emu.store import images
+from ecr_emu.store.images import Image
+from ecr_emu.store.repositories import Repository
+
+
+def archive(transaction: Connection, repository: Repository, image: Image, now: float) -> None:
+    """Archive the image, or ImageStorageClassUpdateNotSupportedException.
+
+    An index that can be pulled keeps its images (inferred; reference, control plane 4.5). An image that is
+    archived already stays so.
+    """
+    status = image.status_at(now)
+    is_needed = images.parents(transaction, repository, image.digest, archived=False)
+    if status == "ACTIVATING" or (status == "ACTIVE" and is_needed):
+        raise errors.storage_class_not_supported(image.digest, None, "ARCHIVE")
+    if status == "ACTIVE":
+        images.archive(transaction, image, now)
+
+
+def restore(
+    transaction: Connection, repository: Repository, image: Image, now: float, restore_seconds: float
+) -> None:
+    """Take the image back, which sets going what a push does (ECR user guide, Restoring an image)."""
+    images.restore(transaction, image, now + restore_seconds)
+    settings = after_push.find_settings(transaction, repository)
+    after_push.start(transaction, now, repository, image, settings)
