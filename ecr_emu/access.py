@@ -5,10 +5,10 @@ count as allowing, and what repository and registry policies say is done. `iam` 
 """
 
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from sqlite3 import Connection
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -34,8 +34,6 @@ NOTHING_MORE: Context = {}
 
 # What a registry policy of scope V1 is about (reference, control plane 7.2).
 _V1_ACTIONS = {"ecr:ReplicateImage", "ecr:BatchImportUpstreamImage", "ecr:CreateRepository"}
-# Only policies that name a tag make the tags be read.
-_OF_TAGS = re.compile("resourcetag", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +72,19 @@ def allows(call: "Call", action: str, registry: Registry, name: str) -> bool:
 
 def _decide(call: "Call", action: str, registry: Registry, name: str, more: Context) -> Record:
     with call.store.read() as connection:
-        applying = rows.applying(connection, registry, name)
-        tags: Context = NOTHING_MORE
-        if _needs_tags(call, applying):
-            repository = repositories.find(connection, registry, name)
-            tags = _tags(repositories.resource_tags(connection, repository)) if repository else tags
-    request = Request(
-        call.principal,
-        action,
-        actions.resource(action, registry, name),
-        registry.account,
-        {**call.client.context, **_of_time(call), **_of_identity(call), **tags, **more},
-    )
-    arguments = {**_identity(call), "resource": _resource_policies(applying, action, registry, name)}
+        resource = _resource_policies(rows.applying(connection, registry, name), action, registry, name)
+        tags = _tags(connection, registry, name) if _ask_tags(call, resource) else NOTHING_MORE
+    arguments = {**_identity(call), "resource": resource}
+    # Most requests meet no policy at all; what they say then decides nothing.
+    is_asked = call.credential is not None or bool(resource)
+    context = _context(call, tags, more) if is_asked else NOTHING_MORE
+    asked = actions.resource(action, registry, name)
+    request = Request(call.principal, action, asked, registry.account, context)
     return Record(call.request_id, call.now, request, arguments, evaluate(request, **arguments))
+
+
+def _context(call: "Call", tags: Context, more: Context) -> Context:
+    return {**call.client.context, **_of_time(call), **_of_identity(call), **tags, **more}
 
 
 def _identity(call: "Call") -> dict[str, Any]:
@@ -121,12 +118,20 @@ def _read(text: str, name: str) -> tuple[Policy, ...]:
         return ()
 
 
-def _needs_tags(call: "Call", applying: Applying) -> bool:
-    texts = (applying.of_repository, applying.of_registry)
-    return call.credential is not None or any(text and _OF_TAGS.search(text) for text in texts)
+def _ask_tags(call: "Call", resource: list[Policy]) -> bool:
+    """Whether any of the policies asks for the tags of the repository."""
+    found = [*resource]
+    if call.credential is not None:
+        identity = call.credential.identity
+        found += [*identity.policies, *call.credential.session_policies]
+        found += [identity.boundary] if identity.boundary else []
+    return any(policy.asks_tags for policy in found)
 
 
-def _tags(tags: Mapping[str, str]) -> Context:
+def _tags(connection: Connection, registry: Registry, name: str) -> Context:
+    """The tags of the repository, under both names that they have."""
+    repository = repositories.find(connection, registry, name)
+    tags = repositories.resource_tags(connection, repository) if repository else {}
     prefixes = ("aws:resourcetag/", "ecr:resourcetag/")
     return {prefix + key.lower(): (value,) for key, value in tags.items() for prefix in prefixes}
 

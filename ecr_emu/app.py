@@ -58,8 +58,8 @@ class Application:
     @cached_property
     def _pages(self) -> Any:
         # Flask takes longer to import than everything else together; most runs never ask for a page.
-        from ecr_emu.console.pages import create
         from ecr_emu.console.admin import Admin
+        from ecr_emu.console.pages import create
 
         total = len(self.control.model.operations)
         return create(Admin(self.emulator, self.runner, len(self.control.implemented), total))

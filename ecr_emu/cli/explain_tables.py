@@ -106,7 +106,7 @@ def _tags(image: Image) -> str:
     """The tags that fit into a column, and how many more there are."""
     if not image.tags:
         return "-"
-    text, *others = image.tags
+    text, *others = sorted(image.tags)
     text = text if len(text) <= TAGS_WIDTH else text[: TAGS_WIDTH - 1] + "…"
     while others and len(text) + 2 + len(others[0]) <= TAGS_WIDTH:
         text += f", {others.pop(0)}"
@@ -126,7 +126,7 @@ def _by(decision: Decision) -> str:
 def _image_object(image: Image) -> dict[str, Any]:
     return {
         "imageDigest": image.digest,
-        "imageTags": list(image.tags),
+        "imageTags": sorted(image.tags),
         "imagePushedAt": timestamps.text(image.pushed_at),
         "imageSizeInBytes": image.size_bytes,
     }

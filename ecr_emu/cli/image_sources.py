@@ -65,9 +65,9 @@ def _read(source: str, text: bytes, defaults: Defaults, repository: str | None) 
         raise options.failure(f"{source}: {problem}") from None
     places = sorted({record.repository for record in records})
     if repository is None and len(places) > 1:
+        named = ", ".join([*places[:3], *(["…"] if len(places) > 3 else [])])
         raise options.failure(
-            f"{source} has images of {len(places)} repositories ({', '.join(places[:3])}…); choose one with "
-            "--repository"
+            f"{source} has images of {len(places)} repositories ({named}); choose one with --repository"
         )
     chosen = settle(record for record in records if repository in (None, record.repository))
     images = [image_at(record, number, defaults.now) for number, record in enumerate(chosen)]

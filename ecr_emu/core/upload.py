@@ -18,7 +18,6 @@ from ecr_emu.store.layers import Blob
 from ecr_emu.store.repositories import Repository
 from ecr_emu.store.uploads import Upload
 
-
 # A mount that names no source looks at so many repositories that hold the blob.
 MAX_SOURCES = 20
 

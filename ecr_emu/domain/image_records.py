@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ecr_emu.domain import manifests, synthetic_images
 from ecr_emu.domain.lifecycle import Image
 from ecr_emu.domain.manifests import OCI_INDEX, OCI_MANIFEST, InvalidManifest
-from ecr_emu.domain.record_members import InvalidRecord, size, strings, time, word
+from ecr_emu.domain.record_members import InvalidRecord, fields, size, strings, time, word
 from ecr_emu.domain.registries import Registry
 from ecr_emu.domain.synthetic_images import CHILD_TYPE, Made
 
@@ -109,13 +109,11 @@ class Reader:
     def read(self, where: str, entry: object) -> list[ImageRecord]:
         """The images that a record means: an index of several architectures comes behind its images."""
         try:
-            return self._read(where, entry)
+            return self._read(where, fields(entry))
         except InvalidRecord as problem:
             raise InvalidRecord(f"{where}: {problem}") from None
 
-    def _read(self, where: str, entry: object) -> list[ImageRecord]:
-        if not isinstance(entry, dict):
-            raise InvalidRecord("a record must be a JSON object")
+    def _read(self, where: str, entry: Mapping[str, Any]) -> list[ImageRecord]:
         record = self._frame(where, entry)
         if entry.get("imageManifest") is not None:
             return [self._with_manifest(record, entry)]

@@ -31,8 +31,31 @@ _RULES: Mapping[str, tuple[Callable[[str], object], str]] = {
 }
 
 
+# Of these a record has at least one: a file of something else makes no images.
+_MEMBERS = frozenset(
+    [
+        *_RULES,
+        "imageSizeInBytes",
+        "imagePushedAt",
+        "lastRecordedPullTime",
+        "lastArchivedAt",
+        "lastActivatedAt",
+        "imageManifest",
+    ]
+)
+
+
 class InvalidRecord(ValueError):
     """Why records cannot be used; the argument says which one, and what to do."""
+
+
+def fields(entry: object) -> Mapping[str, Any]:
+    """A record's members."""
+    if not isinstance(entry, dict):
+        raise InvalidRecord("a record must be a JSON object")
+    if entry and _MEMBERS.isdisjoint(entry):
+        raise InvalidRecord("this is no record of an image; it has no imageTags, imageDigest or the like")
+    return entry
 
 
 def word(entry: Mapping[str, Any], member: str) -> str | None:

@@ -209,6 +209,15 @@ def test_a_record_is_an_object(entry: object) -> None:
     assert refusal(entry) == "a record must be a JSON object"
 
 
+@pytest.mark.parametrize("entry", [{"rules": []}, {"ImageTags": ["v1"]}, {"imageDetails": {}}])
+def test_an_object_that_says_nothing_of_an_image_is_no_record(entry: object) -> None:
+    assert refusal(entry).startswith("this is no record of an image; it has no imageTags, imageDigest")
+
+
+def test_a_record_that_says_nothing_is_an_image() -> None:
+    assert one().digest == digest_of(one().body)
+
+
 def test_a_record_without_a_repository_needs_a_default() -> None:
     with pytest.raises(InvalidRecord, match=r"^line 4: repositoryName is missing; give it here or for all"):
         a_reader(None).read("line 4", {})

@@ -71,9 +71,11 @@ def read(document: Any) -> Any:
         policy(statement(Condition={})),
         policy(statement(Condition={"StringEquals": {"aws:SourceAccount": ACCOUNT}})),
         policy(statement(Condition={"ArnLike": {"aws:SourceArn": ["a", "b"]}, "Null": {"aws:k": "true"}})),
-        policy(statement(Condition={"ForAnyValue:StringLikeIfExists": {"aws:k": []}, "Bool": {"aws:k": True}})),
+        policy(statement(Condition={"ForAnyValue:StringLikeIfExists": {"a:k": []}, "Bool": {"a:k": True}})),
         policy(
-            statement(Condition={"NumericLessThanEquals": {"aws:k": 5}, "DateGreaterThan": {"aws:k": "2025-01-01"}})
+            statement(
+                Condition={"NumericLessThanEquals": {"a:k": 5}, "DateGreaterThan": {"a:k": "2025-01-01"}}
+            )
         ),
         policy(statement(Condition={"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}})),
     ],

@@ -6,7 +6,7 @@ from sqlite3 import Connection
 import pytest
 
 from ecr_emu.domain.manifests import OCI_MANIFEST, Layer, Manifest
-from ecr_emu.store import documents, images, layers, replications, repositories, scans, signings, uploads
+from ecr_emu.store import documents, image_records, images, layers, replications, repositories, scans, signings, uploads
 from ecr_emu.store.database import Database
 from ecr_emu.store.images import Content, Filter
 from ecr_emu.store.layers import Blob
@@ -47,6 +47,12 @@ LOOKUPS: dict[str, Callable[[Connection, Repository], object]] = {
     "images.insert": lambda c, r: images.insert(c, r, Content(DIGEST, OCI_MANIFEST, b"{}"), MANIFEST, 1, 1.0),
     "images.delete": lambda c, r: images.delete(c, IMAGE),
     "images.delete_tag": lambda c, r: images.delete_tag(c, r, "v1"),
+    "image_records.find": lambda c, r: image_records.find(c, r, [DIGEST]),
+    "image_records.is_record": lambda c, r: image_records.is_record(c, IMAGE),
+    "image_records.children": lambda c, r: image_records.children(c, [1, 2]),
+    "image_records.complete": lambda c, r: image_records.complete(
+        c, r, IMAGE, Content(DIGEST, OCI_MANIFEST, b"{}"), Manifest(OCI_MANIFEST, (), (), None, None), 1
+    ),
     "layers.find": lambda c, r: layers.find(c, r, DIGEST),
     "layers.locate": lambda c, r: layers.locate(c, HOME, r.name, DIGEST),
     "layers.held_by one": lambda c, r: layers.held_by(c, HOME, DIGEST, r.name),

@@ -68,11 +68,14 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
+    """`asks_tags` is False when nothing in it can depend on the tags of the resource."""
+
     name: str
     kind: str
     statements: tuple[Statement, ...]
     denials: tuple[Statement, ...]
     allowances: tuple[Statement, ...]
+    asks_tags: bool
 
 
 def parse(document: Mapping[str, Any], kind: str, name: str) -> Policy:
@@ -84,7 +87,7 @@ def parse(document: Mapping[str, Any], kind: str, name: str) -> Policy:
         raise ValueError(f"{name}: {' '.join(str(problem).split())}") from None
     denials = tuple(statement for statement in statements if statement.denies)
     allowances = tuple(statement for statement in statements if not statement.denies)
-    return Policy(name, kind, statements, denials, allowances)
+    return Policy(name, kind, statements, denials, allowances, "resourcetag" in str(document).lower())
 
 
 def _statements(document: Mapping[str, Any], kind: str, name: str) -> list[Statement]:

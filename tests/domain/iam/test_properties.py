@@ -185,7 +185,7 @@ def test_order_never_matters(request: Request, layers: dict[str, Any], random: A
         entries = random.sample(policy.statements, len(policy.statements))
         denials = tuple(each for each in entries if each.denies)
         allowances = tuple(each for each in entries if not each.denies)
-        return Policy(policy.name, policy.kind, tuple(entries), denials, allowances)
+        return Policy(policy.name, policy.kind, tuple(entries), denials, allowances, policy.asks_tags)
 
     def mixed(layer: Any) -> Any:
         if isinstance(layer, Policy):
