@@ -6,7 +6,17 @@ from sqlite3 import Connection
 import pytest
 
 from ecr_emu.domain.manifests import OCI_MANIFEST, Layer, Manifest
-from ecr_emu.store import documents, image_records, images, layers, replications, repositories, scans, signings, uploads
+from ecr_emu.store import (
+    documents,
+    image_records,
+    images,
+    layers,
+    replications,
+    repositories,
+    scans,
+    signings,
+    uploads,
+)
 from ecr_emu.store.database import Database
 from ecr_emu.store.images import Content, Filter
 from ecr_emu.store.layers import Blob
