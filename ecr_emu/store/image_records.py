@@ -43,8 +43,8 @@ def find(connection: Connection, repository: Repository, digests: Iterable[str])
 
 def is_record(connection: Connection, image: Image) -> bool:
     """True for an image that is known by a record alone: nobody has pushed it yet."""
-    row = connection.execute("SELECT is_record FROM images WHERE id = ?", (image.id,)).fetchone()
-    return bool(row[0])
+    row = connection.execute("SELECT 1 FROM images WHERE id = ? AND is_record = 1", (image.id,))
+    return row.fetchone() is not None
 
 
 def children(connection: Connection, image_ids: Sequence[int]) -> dict[int, list[str]]:
