@@ -40,7 +40,7 @@ def run(
         for one in answer["runs"]
     ]
     click.echo(tables.table(head, rows))
-    click.echo(f"{answer['policies']} policies ran, {len(rows)} of them touched an image")
+    click.echo(f"{len(rows)} of {answer['policies']} policies touched an image")
 
 
 lifecycle.add_command(explain)
