@@ -22,14 +22,15 @@ class Applying:
 
 
 def applying(connection: Connection, registry: Registry, name: str) -> Applying:
+    registry_key = (registry.account, registry.region)
     rows = connection.execute(
         "SELECT d.kind, d.body FROM repositories r JOIN repository_documents d ON d.repository_id = r.id "
-        "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3 AND d.kind = 'policy' "
+        "WHERE r.account = ? AND r.region = ? AND r.name = ? AND d.kind = 'policy' "
         "UNION ALL SELECT kind, body FROM registry_documents "
-        "WHERE account = ?1 AND region = ?2 AND kind = 'registry-policy' AND key = '' "
+        "WHERE account = ? AND region = ? AND kind = 'registry-policy' AND key = '' "
         "UNION ALL SELECT kind, body FROM registry_documents "
-        "WHERE account = ?1 AND region = ?2 AND kind = 'account-setting' AND key = 'REGISTRY_POLICY_SCOPE'",
-        (registry.account, registry.region, name),
+        "WHERE account = ? AND region = ? AND kind = 'account-setting' AND key = 'REGISTRY_POLICY_SCOPE'",
+        (*registry_key, name, *registry_key, *registry_key),
     ).fetchall()
     if not rows:
         return _NONE
