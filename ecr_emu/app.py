@@ -80,7 +80,8 @@ def build(settings: Settings, clock: Clock = time.time) -> Application:
         hosts = HostNames(Registry(settings.account, settings.region), settings.registry_host, settings.port)
         # The last that can fail: nobody would close it again.
         store = open_database(folder, durable=durable)
-        _load_principals(store, settings)
+        if settings.auth == "iam":
+            _load_principals(store, settings)
         return Application(Emulator(settings, store, blobs, hosts, keys, UserClock(store, clock)), lock)
     except BaseException as error:
         os.close(lock)

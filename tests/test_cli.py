@@ -203,6 +203,11 @@ def test_a_second_server_on_a_folder_is_one_line(tmp_path: Path) -> None:
             ("--ephemeral", "--data-dir", MISSING),
             "--ephemeral keeps nothing, so leave out --data-dir",
         ),
+        (("--iam-file", MISSING), "--iam-file is for --auth iam; give that as well"),
+        (
+            ("--ephemeral", "--auth", "iam", "--iam-file", MISSING),
+            f"--iam-file cannot read {MISSING} (No such file or directory)",
+        ),
     ],
 )
 def test_settings_that_make_no_sense_are_one_line(options: tuple[str, ...], message: str) -> None:

@@ -75,6 +75,8 @@ def _check(given: dict[str, Any]) -> None:
         raise options.failure(f"--registry-host '{template}' cannot be used: {problem}")
     if given["ephemeral"] and given["data_dir"]:
         raise options.failure("--ephemeral keeps nothing, so leave out --data-dir")
+    if given["iam_file"] and given["auth"] != "iam":
+        raise options.failure("--iam-file is for --auth iam; give that as well")
 
 
 def _limits(given: Iterable[str]) -> tuple[tuple[str, int], ...]:

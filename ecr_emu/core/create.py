@@ -13,6 +13,7 @@ from ecr_emu.domain import lifecycle_policy, policy_documents, prefixes, templat
 from ecr_emu.domain.registries import Registry
 from ecr_emu.domain.templates import Template
 from ecr_emu.store import documents, repositories
+from ecr_emu.store.policies import REPOSITORY_POLICY
 from ecr_emu.store.repositories import Repository
 
 # Documents of a registry: its repository creation templates, by prefix.
@@ -98,7 +99,7 @@ def _create(
     if template.repository_policy is not None:
         policy = policy_documents.repository_policy(template.repository_policy, orjson.loads)
         text = policy_documents.pretty(policy)
-        documents.put_of_repository(transaction, repository, "policy", text, call.now)
+        documents.put_of_repository(transaction, repository, REPOSITORY_POLICY, text, call.now)
     if template.lifecycle_policy is not None:
         text = lifecycle_policy.canonical(template.lifecycle_policy, orjson.loads)
         lifecycle.put_policy(transaction, repository, text, call.now, call.emulator.settings)

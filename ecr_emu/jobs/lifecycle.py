@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from sqlite3 import Connection
 
-from ecr_emu.core import lifecycle
-from ecr_emu.core.lifecycle import Done
+from ecr_emu.core import expire
+from ecr_emu.core.expire import Done
 from ecr_emu.domain.lifecycle import Evaluation
 from ecr_emu.jobs.schedule import last_turn
 from ecr_emu.settings import Settings
@@ -19,7 +19,7 @@ def run(store: Database, settings: Settings, job: Job, until: float) -> dict[str
     """Run the policy at the time that the job is due: all of it, in one transaction, or nothing."""
     with store.snapshot() as connection:
         repository, found = _evaluate(connection, settings, job)
-    if repository is None or not lifecycle.going(found):
+    if repository is None or not expire.going(found):
         _skip(store, settings, job, found, until)
         return None
     with store.write() as transaction:
@@ -27,7 +27,7 @@ def run(store: Database, settings: Settings, job: Job, until: float) -> dict[str
             return None
         # Again, now that nobody else writes: an image may have been tagged or pulled meanwhile.
         _, found = _evaluate(transaction, settings, job)
-        done = lifecycle.carry_out(transaction, repository, lifecycle.going(found), job.due_at)
+        done = expire.carry_out(transaction, repository, expire.going(found), job.due_at)
         rows.record_run(transaction, job.repository_id, job.due_at)
         if done.expired and settings.sweep_interval:
             jobs.put(transaction, jobs.SWEEP, job.due_at)
@@ -40,7 +40,7 @@ def _evaluate(connection: Connection, settings: Settings, job: Job) -> tuple[Rep
     policy = rows.find(connection, repository) if repository else None
     if repository is None or policy is None:
         return None, Evaluation((), None)
-    return repository, lifecycle.evaluation(connection, repository, policy.text, job.due_at, settings)
+    return repository, expire.evaluation(connection, repository, policy.text, job.due_at, settings)
 
 
 def _skip(store: Database, settings: Settings, job: Job, found: Evaluation, until: float) -> None:

@@ -4,7 +4,7 @@ import logging
 
 import orjson
 
-from ecr_emu.core import lifecycle
+from ecr_emu.core import expire
 from ecr_emu.domain import lifecycle_policy
 from ecr_emu.domain.lifecycle import Decision
 from ecr_emu.settings import Settings
@@ -39,8 +39,8 @@ def _results(store: Database, settings: Settings, job: Job) -> list[Result]:
         if repository is None or preview is None:
             return []
         text = lifecycle_policy.canonical(preview.policy_text, orjson.loads)
-        found = lifecycle.evaluation(connection, repository, text, job.due_at, settings)
-    return [_result(position, decision) for position, decision in enumerate(lifecycle.going(found), 1)]
+        found = expire.evaluation(connection, repository, text, job.due_at, settings)
+    return [_result(position, decision) for position, decision in enumerate(expire.going(found), 1)]
 
 
 def _result(position: int, decision: Decision) -> Result:

@@ -4,12 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from sqlite3 import Connection
+from typing import TYPE_CHECKING
 
-from ecr_emu.domain.image_records import ImageRecord
 from ecr_emu.domain.manifests import Manifest
 from ecr_emu.store import images
 from ecr_emu.store.images import Content, Image
 from ecr_emu.store.repositories import Repository
+
+if TYPE_CHECKING:
+    from ecr_emu.domain.image_records import ImageRecord
 
 # While many images are stored.
 BULK_CACHE_BYTES = 128 << 20
@@ -73,7 +76,7 @@ def in_bulk(connection: Connection) -> Iterator[None]:
 def put(
     connection: Connection,
     repository: Repository,
-    records: Sequence[ImageRecord],
+    records: Sequence["ImageRecord"],
     known: Mapping[str, Known],
 ) -> None:
     """Store images, in this order. Of those in `known` the record is replaced."""
@@ -99,7 +102,7 @@ def put(
     )
 
 
-def _free_tags(connection: Connection, repository: Repository, records: Sequence[ImageRecord]) -> None:
+def _free_tags(connection: Connection, repository: Repository, records: Sequence["ImageRecord"]) -> None:
     """Take the tags of the records from the images that have them now."""
     sql = "SELECT 1 FROM image_tags WHERE repository_id = ? LIMIT 1"
     if connection.execute(sql, (repository.id,)).fetchone() is None:
@@ -110,7 +113,9 @@ def _free_tags(connection: Connection, repository: Repository, records: Sequence
     )
 
 
-def _insert(connection: Connection, repository: Repository, records: Sequence[ImageRecord]) -> dict[str, int]:
+def _insert(
+    connection: Connection, repository: Repository, records: Sequence["ImageRecord"]
+) -> dict[str, int]:
     """The ids of new images, by digest."""
     (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM images").fetchone()
     head = (
@@ -129,7 +134,7 @@ def _insert(connection: Connection, repository: Repository, records: Sequence[Im
     return dict(rows.fetchall())
 
 
-def _update(connection: Connection, records: Sequence[tuple[ImageRecord, int]]) -> None:
+def _update(connection: Connection, records: Sequence[tuple["ImageRecord", int]]) -> None:
     connection.executemany(
         "UPDATE images SET media_type = ?, artifact_type = ?, subject_digest = ?, size_bytes = ?, "
         "pushed_at = ?, pulled_at = ?, status = ?, archived_at = ?, activated_at = ? WHERE id = ?",
@@ -140,7 +145,7 @@ def _update(connection: Connection, records: Sequence[tuple[ImageRecord, int]]) 
     )
 
 
-def _columns(record: ImageRecord) -> tuple[object, ...]:
+def _columns(record: "ImageRecord") -> tuple[object, ...]:
     return (
         record.media_type,
         record.artifact_type,
@@ -163,7 +168,7 @@ def _delete_references(connection: Connection, image_ids: Sequence[int]) -> None
 
 
 def _insert_references(
-    connection: Connection, repository: Repository, records: Sequence[ImageRecord], ids: Mapping[str, int]
+    connection: Connection, repository: Repository, records: Sequence["ImageRecord"], ids: Mapping[str, int]
 ) -> None:
     connection.executemany(
         "INSERT INTO image_layers (repository_id, digest, image_id, media_type) VALUES (?, ?, ?, ?)",

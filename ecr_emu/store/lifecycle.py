@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from sqlite3 import Connection
 
-from ecr_emu.domain.lifecycle import Image
+from ecr_emu.domain.lifecycle_rules import Image
 from ecr_emu.store.images import Kept
 from ecr_emu.store.repositories import Repository
 

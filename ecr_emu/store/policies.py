@@ -25,12 +25,16 @@ def applying(connection: Connection, registry: Registry, name: str) -> Applying:
     registry_key = (registry.account, registry.region)
     rows = connection.execute(
         "SELECT d.kind, d.body FROM repositories r JOIN repository_documents d ON d.repository_id = r.id "
-        "WHERE r.account = ? AND r.region = ? AND r.name = ? AND d.kind = 'policy' "
+        "WHERE r.account = ? AND r.region = ? AND r.name = ? AND d.kind = ? "
         "UNION ALL SELECT kind, body FROM registry_documents "
-        "WHERE account = ? AND region = ? AND kind = 'registry-policy' AND key = '' "
+        "WHERE account = ? AND region = ? AND kind = ? AND key = '' "
         "UNION ALL SELECT kind, body FROM registry_documents "
-        "WHERE account = ? AND region = ? AND kind = 'account-setting' AND key = 'REGISTRY_POLICY_SCOPE'",
-        (*registry_key, name, *registry_key, *registry_key),
+        "WHERE account = ? AND region = ? AND kind = ? AND key = ?",
+        (
+            *(*registry_key, name, REPOSITORY_POLICY),
+            *(*registry_key, REGISTRY_POLICY),
+            *(*registry_key, ACCOUNT_SETTING, SCOPE),
+        ),
     ).fetchall()
     if not rows:
         return _NONE

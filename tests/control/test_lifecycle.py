@@ -1,6 +1,7 @@
 """Operations on lifecycle policies and their previews."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -269,3 +270,20 @@ def test_preview_of_another_account_is_closed(api: Api, app: Repo) -> None:
         request = {**NAME, "registryId": "000000000000"}
         code, _ = api.refusal(verb, request, authorization("222222222222"))
         assert code == "AccessDeniedException"
+
+
+def test_position_of_a_fault_is_told_when_asked_for(start: Callable[..., Running]) -> None:
+    """By a policy and by a template alike; ECR itself says no position, and nor does the default."""
+    text = policy(rule(1, "untagged"), rule(2, "any", count=0))
+    fault = "Lifecycle policy validation failure: numeric instance is lower than the required minimum"
+    told = " The fault is at rules[1].selection.countNumber."
+    for settings, position in (({"lifecycle_positions": True}, told), ({}, "")):
+        ecr = start(**settings).ecr()
+        ecr.create_repository(**NAME)
+        of_template = {"prefix": "team", "appliedFor": ["CREATE_ON_PUSH"], "lifecyclePolicy": text}
+        for got in (
+            refusal(ecr.put_lifecycle_policy, **NAME, lifecyclePolicyText=text),
+            refusal(ecr.create_repository_creation_template, **of_template),
+        ):
+            code, message = invalid("LifecyclePolicyText", f"{fault} (minimum: 1, found: 0)")
+            assert got == (code, message + position)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import WaiterError
 
-from ecr_emu.core import lifecycle
+from ecr_emu.core import expire
 from tests.clients import Clock, Running
 from tests.control.calls import Repo
 from tests.policies import keep_newest, policy, rule
@@ -154,7 +154,7 @@ def test_a_preview_that_broke_has_failed(
         raise MemoryError
 
     with monkeypatch.context() as broken:
-        broken.setattr(lifecycle, "evaluation", break_down)
+        broken.setattr(expire, "evaluation", break_down)
         answer = preview(keep_newest(1))
     assert (answer["status"], answer["previewResults"], "summary" in answer) == ("FAILED", [], False)
     waiter = app.ecr.get_waiter("lifecycle_policy_preview_complete")

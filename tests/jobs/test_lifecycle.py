@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ecr_emu.app import Application
-from ecr_emu.core import lifecycle
+from ecr_emu.core import expire
 from ecr_emu.domain.lifecycle import Decision, Evaluation, Image
 from ecr_emu.domain.manifests import OCI_INDEX
 from ecr_emu.store import jobs
@@ -248,7 +248,7 @@ class TestDeeds:
         blind = tuple(
             Decision(Image(digest), "EXPIRE", None, "", "") for digest in (child, alone, "sha256:00")
         )
-        monkeypatch.setattr(lifecycle, "evaluation", lambda *given: Evaluation(blind, None))
+        monkeypatch.setattr(expire, "evaluation", lambda *given: Evaluation(blind, None))
         (run,) = emulator.post("/_emu/lifecycle/run")["runs"]
         (failure,) = run["failures"]
         assert (run["expired"], failure["digest"]) == (1, child)
@@ -262,7 +262,7 @@ class TestDeeds:
         for number in range(4):
             registry.push_image(NAME, f"v{number}", b"%d" % number)
         put(ecr, keep_newest(1))
-        delete, deleted = lifecycle.delete_image, []
+        delete, deleted = expire.delete_image, []
 
         def break_at_the_second(*arguments: Any) -> None:
             deleted.append(arguments)
@@ -270,7 +270,7 @@ class TestDeeds:
                 raise OSError("the disk is gone")
             delete(*arguments)
 
-        monkeypatch.setattr(lifecycle, "delete_image", break_at_the_second)
+        monkeypatch.setattr(expire, "delete_image", break_at_the_second)
         with application.emulator.store.write() as transaction:
             jobs.put_lifecycle(transaction, application.emulator.clock())
         (report,) = application.runner.run_due()

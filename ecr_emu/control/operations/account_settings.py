@@ -6,16 +6,16 @@ from ecr_emu.context import Call
 from ecr_emu.control import wording
 from ecr_emu.control.operations import Answer, operation
 from ecr_emu.store import documents
+from ecr_emu.store.policies import ACCOUNT_SETTING, SCOPE
 
 if TYPE_CHECKING:
     from types_boto3_ecr import type_defs as types
 
-SETTING = "account-setting"
 # Each setting's values, what a new account has first (reference, control plane 9.3). CLAIR and V1 are what
 # old accounts have.
 _VALUES = {
     "BASIC_SCAN_TYPE_VERSION": ("AWS_NATIVE", "CLAIR"),
-    "REGISTRY_POLICY_SCOPE": ("V2", "V1"),
+    SCOPE: ("V2", "V1"),
     "BLOB_MOUNTING": ("DISABLED", "ENABLED"),
 }
 
@@ -26,7 +26,7 @@ def get_account_setting(call: Call, request: "types.GetAccountSettingRequestType
     name = request["name"]
     values = _values(name)
     with call.store.read() as connection:
-        setting = documents.find(connection, call.registry, SETTING, name)
+        setting = documents.find(connection, call.registry, ACCOUNT_SETTING, name)
     return {"name": name, "value": setting.body if setting else values[0]}
 
 
@@ -39,7 +39,7 @@ def put_account_setting(call: Call, request: "types.PutAccountSettingRequestType
     if value not in values:
         raise wording.not_in_enum("value", values)
     with call.store.write() as transaction:
-        documents.put(transaction, call.registry, SETTING, name, value, call.now)
+        documents.put(transaction, call.registry, ACCOUNT_SETTING, name, value, call.now)
     return {"name": name, "value": value}
 
 

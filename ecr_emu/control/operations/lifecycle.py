@@ -6,16 +6,12 @@ A policy is stored here and run by a job (jobs/lifecycle.py), and so is a previe
 from sqlite3 import Connection
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from ecr_emu import errors
 from ecr_emu.context import Call
 from ecr_emu.control import paging
 from ecr_emu.control.operations import Answer, operation
 from ecr_emu.control.operations.policies import target
 from ecr_emu.core import lifecycle
-from ecr_emu.domain import lifecycle_policy
-from ecr_emu.domain.lifecycle_policy import InvalidLifecyclePolicy
 from ecr_emu.store import jobs, previews, repositories
 from ecr_emu.store import lifecycle as policies
 from ecr_emu.store.lifecycle import Policy
@@ -33,7 +29,7 @@ _PREVIEW_SECONDS = 24 * 3600
 @operation
 def put_lifecycle_policy(call: Call, request: "types.PutLifecyclePolicyRequestTypeDef") -> Answer:
     registry, name = target(call, "ecr:PutLifecyclePolicy", request)
-    text = _canonical(call, request["lifecyclePolicyText"])
+    text = lifecycle.canonical(request["lifecyclePolicyText"], call.emulator.settings)
     with call.store.write() as transaction:
         repository = repositories.get(transaction, registry, name)
         lifecycle.put_policy(transaction, repository, text, call.now, call.emulator.settings)
@@ -66,7 +62,7 @@ def start_lifecycle_policy_preview(
     registry, name = target(call, "ecr:StartLifecyclePolicyPreview", request)
     given = request.get("lifecyclePolicyText")
     if given is not None:
-        _canonical(call, given)
+        lifecycle.canonical(given, call.emulator.settings)
     with call.store.write() as transaction:
         repository = repositories.get(transaction, registry, name)
         preview = previews.find(transaction, repository.id)
@@ -135,14 +131,6 @@ def _summary(preview: Preview) -> Answer:
         "expiringImageTotalCount": preview.expiring_count,
         "transitioningImageTotalCounts": [moved] if preview.transitioning_count else None,
     }
-
-
-def _canonical(call: Call, text: str) -> str:
-    try:
-        return lifecycle_policy.canonical(text, orjson.loads)
-    except InvalidLifecyclePolicy as problem:
-        position = problem.position if call.emulator.settings.lifecycle_positions else None
-        raise errors.invalid_lifecycle_policy(str(problem), position) from None
 
 
 def _policy(connection: Connection, repository: Repository) -> Policy:

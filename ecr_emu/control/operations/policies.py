@@ -12,12 +12,11 @@ from ecr_emu.domain import policy_documents
 from ecr_emu.domain.policy_documents import InvalidPolicy
 from ecr_emu.domain.registries import Registry
 from ecr_emu.store import documents, repositories
+from ecr_emu.store.policies import ACCOUNT_SETTING, REGISTRY_POLICY, REPOSITORY_POLICY, SCOPE
 from ecr_emu.store.repositories import Repository
 
 if TYPE_CHECKING:
     from types_boto3_ecr import type_defs as types
-
-_SCOPE_SETTING = "REGISTRY_POLICY_SCOPE"
 
 
 @operation
@@ -32,7 +31,7 @@ def set_repository_policy(call: Call, request: "types.SetRepositoryPolicyRequest
     text = policy_documents.pretty(policy)
     with call.store.write() as transaction:
         repository = repositories.get(transaction, registry, name)
-        documents.put_of_repository(transaction, repository, "policy", text, call.now)
+        documents.put_of_repository(transaction, repository, REPOSITORY_POLICY, text, call.now)
     return _describe(registry, name, text)
 
 
@@ -51,7 +50,7 @@ def delete_repository_policy(call: Call, request: "types.DeleteRepositoryPolicyR
     with call.store.write() as transaction:
         repository = repositories.get(transaction, registry, name)
         text = _policy(transaction, repository)
-        documents.delete_of_repository(transaction, repository, "policy")
+        documents.delete_of_repository(transaction, repository, REPOSITORY_POLICY)
     return _describe(registry, name, text)
 
 
@@ -59,7 +58,7 @@ def delete_repository_policy(call: Call, request: "types.DeleteRepositoryPolicyR
 def put_registry_policy(call: Call, request: "types.PutRegistryPolicyRequestTypeDef") -> Answer:
     registry = _own_registry(call, "ecr:PutRegistryPolicy")
     with call.store.write() as transaction:
-        scope = documents.find(transaction, registry, "account-setting", _SCOPE_SETTING)
+        scope = documents.find(transaction, registry, ACCOUNT_SETTING, SCOPE)
         try:
             policy = policy_documents.registry_policy(
                 request["policyText"], scope.body if scope else "V2", orjson.loads
@@ -67,7 +66,7 @@ def put_registry_policy(call: Call, request: "types.PutRegistryPolicyRequestType
         except InvalidPolicy:
             raise errors.invalid_registry_policy() from None
         text = policy_documents.pretty(policy)
-        documents.put(transaction, registry, "registry-policy", "", text, call.now)
+        documents.put(transaction, registry, REGISTRY_POLICY, "", text, call.now)
     return {"registryId": registry.account, "policyText": text}
 
 
@@ -75,7 +74,7 @@ def put_registry_policy(call: Call, request: "types.PutRegistryPolicyRequestType
 def get_registry_policy(call: Call, request: object) -> Answer:
     registry = _own_registry(call, "ecr:GetRegistryPolicy")
     with call.store.read() as connection:
-        policy = documents.find(connection, registry, "registry-policy")
+        policy = documents.find(connection, registry, REGISTRY_POLICY)
     if policy is None:
         raise errors.registry_policy_not_found(registry.account)
     return {"registryId": registry.account, "policyText": policy.body}
@@ -85,10 +84,10 @@ def get_registry_policy(call: Call, request: object) -> Answer:
 def delete_registry_policy(call: Call, request: object) -> Answer:
     registry = _own_registry(call, "ecr:DeleteRegistryPolicy")
     with call.store.write() as transaction:
-        policy = documents.find(transaction, registry, "registry-policy")
+        policy = documents.find(transaction, registry, REGISTRY_POLICY)
         if policy is None:
             raise errors.registry_policy_not_found(registry.account)
-        documents.delete(transaction, registry, "registry-policy")
+        documents.delete(transaction, registry, REGISTRY_POLICY)
     return {"registryId": registry.account, "policyText": policy.body}
 
 
@@ -100,7 +99,7 @@ def target(call: Call, action: str, request: Any) -> tuple[Registry, str]:
 
 
 def _policy(connection: Connection, repository: Repository) -> str:
-    text = documents.of_repository(connection, repository, "policy")
+    text = documents.of_repository(connection, repository, REPOSITORY_POLICY)
     if text is None:
         raise errors.repository_policy_not_found(repository.name, repository.registry.account)
     return text

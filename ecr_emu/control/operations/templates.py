@@ -12,14 +12,13 @@ from ecr_emu.context import Call
 from ecr_emu.control import paging
 from ecr_emu.control.operations import Answer, operation
 from ecr_emu.control.operations.repositories import check_filters, describe_filters, read_filters
-from ecr_emu.core import quotas
+from ecr_emu.core import lifecycle, quotas
 from ecr_emu.core.create import TEMPLATE
-from ecr_emu.domain import lifecycle_policy, policy_documents, prefixes, resource_tags, templates
-from ecr_emu.domain.lifecycle_policy import InvalidLifecyclePolicy
-from ecr_emu.domain.limits import Limits
+from ecr_emu.domain import policy_documents, prefixes, resource_tags, templates
 from ecr_emu.domain.policy_documents import InvalidPolicy
 from ecr_emu.domain.registries import Registry
 from ecr_emu.domain.templates import Template
+from ecr_emu.settings import Settings
 from ecr_emu.store import documents
 from ecr_emu.store.documents import Document
 
@@ -32,7 +31,7 @@ def create_repository_creation_template(
     call: Call, request: "types.CreateRepositoryCreationTemplateRequestTypeDef"
 ) -> Answer:
     registry = _registry(call, "ecr:CreateRepositoryCreationTemplate")
-    template = _read(Template(request["prefix"], ()), request, quotas.of(call))
+    template = _read(call, Template(request["prefix"], ()), request)
     key = prefixes.key(template.prefix)
     with call.store.write() as transaction:
         if documents.find(transaction, registry, TEMPLATE, key) is not None:
@@ -48,7 +47,7 @@ def update_repository_creation_template(
     registry = _registry(call, "ecr:UpdateRepositoryCreationTemplate")
     with call.store.write() as transaction:
         document = _get(transaction, registry, request["prefix"])
-        template = _read(templates.read(document.body), request, quotas.of(call))
+        template = _read(call, templates.read(document.body), request)
         document = _put(transaction, registry, document.key, template, call.now)
     return _answer(registry, document)
 
@@ -101,7 +100,7 @@ def _put(transaction: Connection, registry: Registry, key: str, template: Templa
     return _get(transaction, registry, key)
 
 
-def _read(template: Template, request: Any, limits: Limits) -> Template:
+def _read(call: Call, template: Template, request: Any) -> Template:
     """The template with what a request says of it; what it leaves out stays. An empty text takes one away."""
     changes: dict[str, Any] = {}
     for member, field in _TEXTS.items():
@@ -110,7 +109,8 @@ def _read(template: Template, request: Any, limits: Limits) -> Template:
     if "appliedFor" in request:
         changes["applied_for"] = tuple(request["appliedFor"])
     if "resourceTags" in request:
-        changes["resource_tags"] = _read_tags(request["resourceTags"], limits["tags-per-resource"])
+        limit = quotas.of(call)["tags-per-resource"]
+        changes["resource_tags"] = _read_tags(request["resourceTags"], limit)
     if "encryptionConfiguration" in request:
         changes["encryption_type"], changes["kms_key"] = _read_encryption(request["encryptionConfiguration"])
     filters = read_filters(request)
@@ -119,7 +119,7 @@ def _read(template: Template, request: Any, limits: Limits) -> Template:
         check_filters(mode, filters)
         changes["tag_mutability"], changes["mutability_filters"] = mode, tuple(filters or ())
     template = replace(template, **changes)
-    _check_policies(template)
+    _check_policies(template, call.emulator.settings)
     return template
 
 
@@ -147,17 +147,15 @@ def _read_tags(given: Any, limit: int) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def _check_policies(template: Template) -> None:
+def _check_policies(template: Template, settings: Settings) -> None:
     """Policies are checked here, not when they come to act (unverified)."""
     try:
         if template.repository_policy is not None:
             policy_documents.repository_policy(template.repository_policy, orjson.loads)
-        if template.lifecycle_policy is not None:
-            lifecycle_policy.canonical(template.lifecycle_policy, orjson.loads)
     except InvalidPolicy:
         raise errors.invalid_repository_policy() from None
-    except InvalidLifecyclePolicy as problem:
-        raise errors.invalid_lifecycle_policy(str(problem)) from None
+    if template.lifecycle_policy is not None:
+        lifecycle.canonical(template.lifecycle_policy, settings)
 
 
 def _answer(registry: Registry, document: Document) -> Answer:
