@@ -6,7 +6,7 @@ count as allowing, and what repository and registry policies say is done. `iam` 
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from sqlite3 import Connection
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ecr_emu import errors
+from ecr_emu.decisions import Record
 from ecr_emu.domain import actions, timestamps
 from ecr_emu.domain.iam import policies
-from ecr_emu.domain.iam.evaluation import Decision, evaluate
+from ecr_emu.domain.iam.evaluation import evaluate
 from ecr_emu.domain.iam.policies import Policy
 from ecr_emu.domain.iam.requests import Request, Values
 from ecr_emu.domain.registries import Registry
@@ -34,17 +35,6 @@ NOTHING_MORE: Context = {}
 
 # What a registry policy of scope V1 is about (reference, control plane 7.2).
 _V1_ACTIONS = {"ecr:ReplicateImage", "ecr:BatchImportUpstreamImage", "ecr:CreateRepository"}
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One decision, with all that it was made of. `policies` are the arguments of `evaluate`."""
-
-    request_id: str
-    at: float
-    request: Request
-    policies: Mapping[str, Any]
-    decision: Decision
 
 
 def check(call: "Call", action: str, registry: Registry, name: str, more: Context = NOTHING_MORE) -> None:
@@ -70,9 +60,19 @@ def allows(call: "Call", action: str, registry: Registry, name: str) -> bool:
     return record.decision.allowed
 
 
-def _decide(call: "Call", action: str, registry: Registry, name: str, more: Context) -> Record:
+def would_allow(call: "Call", action: str, registry: Registry, name: str, policy: str) -> bool:
+    """Whether the caller could do this if the repository had this policy, in every mode."""
+    return _decide(call, action, registry, name, NOTHING_MORE, policy).decision.allowed
+
+
+def _decide(
+    call: "Call", action: str, registry: Registry, name: str, more: Context, policy: str | None = None
+) -> Record:
+    """The decision; with a `policy`, as if it were the repository's."""
     with call.store.read() as connection:
-        resource = _resource_policies(rows.applying(connection, registry, name), action, registry, name)
+        applying = rows.applying(connection, registry, name)
+        applying = replace(applying, of_repository=policy) if policy is not None else applying
+        resource = _resource_policies(applying, action, registry, name)
         tags = _tags(connection, registry, name) if _ask_tags(call, resource) else NOTHING_MORE
     arguments = {**_identity(call), "resource": resource}
     # Most requests meet no policy at all; what they say then decides nothing.

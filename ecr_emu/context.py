@@ -1,14 +1,13 @@
 """What a request knows: who asks, which registry is meant, when, and the stores to use."""
 
 import threading
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ecr_emu import access
-from ecr_emu.access import Record
 from ecr_emu.blobs.filesystem import FileBlobs
 from ecr_emu.clock import UserClock
+from ecr_emu.decisions import Decisions
 from ecr_emu.domain.iam.requests import Principal
 from ecr_emu.domain.principals import Credential
 from ecr_emu.domain.registries import HostNames, Registry
@@ -20,15 +19,11 @@ if TYPE_CHECKING:
     from ecr_emu.core.keys import Keys
 
 
-# How many decisions are remembered.
-DECISIONS = 1000
-
-
 @dataclass(frozen=True, slots=True)
 class Emulator:
     """One emulator: its settings and its state. Nothing of it is global, so several fit in a process.
 
-    `wake` is set when a job was put that is due at once. `decisions` are the last ones about who may do what.
+    `wake` is set when a job was put that is due at once.
     """
 
     settings: Settings
@@ -38,7 +33,7 @@ class Emulator:
     keys: "Keys"
     clock: UserClock
     wake: threading.Event = field(default_factory=threading.Event)
-    decisions: deque[Record] = field(default_factory=lambda: deque(maxlen=DECISIONS))
+    decisions: Decisions = field(default_factory=Decisions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ COMMANDS = {
     "operations": "ecr_emu.cli.operations:operations",
     "clock": "ecr_emu.cli.clock:clock",
     "lifecycle": "ecr_emu.cli.lifecycle:lifecycle",
+    "policy": "ecr_emu.cli.policy:policy",
     "serve": "ecr_emu.cli.serve:serve",
     "why": "ecr_emu.cli.why:why",
     "work": "ecr_emu.cli.work:work",

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from ecr_emu.cli import explain_tables as show
-from ecr_emu.cli import image_sources, options, policies, tables
+from ecr_emu.cli import image_sources, lifecycle_policies, options, tables
 from ecr_emu.cli.image_sources import Stock
 from ecr_emu.domain import durations, rehearsal, timestamps
 from ecr_emu.domain.lifecycle import Decision, Rule, evaluate, timeline
@@ -66,8 +66,8 @@ def explain(context: click.Context, /, **given: Any) -> None:
     """
     if given["against"] and given["period"]:
         raise options.failure("give --against or --timeline, not both")
-    rules = policies.load(given["policy"])
-    old = policies.load(given["against"]) if given["against"] else None
+    rules = lifecycle_policies.load(given["policy"])
+    old = lifecycle_policies.load(given["against"]) if given["against"] else None
     seconds = _parsed(durations.seconds, "--timeline", given["period"])
     question = Question(
         _stock(context, given), given["lifecycle_children"] == "counted", given["output"], given["shows_all"]

@@ -6,8 +6,8 @@ from typing import Any
 from flask import Flask, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from ecr_emu.access import Record
 from ecr_emu.console.admin import Admin, refuse
+from ecr_emu.decisions import Record
 from ecr_emu.domain import timestamps
 from ecr_emu.domain.iam.explanation import Considered, explain
 
@@ -15,22 +15,36 @@ DEFAULT_LIMIT = 100
 
 
 def add(pages: Flask, admin: Admin) -> None:
+    decisions = admin.emulator.decisions
+
     @pages.get("/_emu/decisions")
     def list_decisions() -> ResponseReturnValue:
-        text = request.args.get("limit", str(DEFAULT_LIMIT))
-        if not (text.isascii() and text.isdecimal()):
-            refuse("limit is a number")
-        newest_first = list(admin.emulator.decisions)[::-1]
-        return jsonify(decisions=[_describe(record) for record in newest_first[: int(text[:9])]])
+        # Before the list: what is done meanwhile is then in both, not in neither.
+        mark = decisions.mark
+        newest = decisions.last(_number("limit", DEFAULT_LIMIT))
+        return jsonify(mark=mark, decisions=[_describe(record) for record in newest])
 
     @pages.get("/_emu/decisions/<request_id>")
     def explain_request(request_id: str) -> ResponseReturnValue:
-        found = [record for record in list(admin.emulator.decisions) if record.request_id == request_id]
+        found = decisions.of_request(request_id)
         if not found:
             abort(
                 404, f"nothing is known of the request {request_id}; the last decisions are remembered only"
             )
         return jsonify(decisions=[_explain(record) for record in found])
+
+    @pages.get("/_emu/uses")
+    def list_uses() -> ResponseReturnValue:
+        since = _number("since", 0)
+        answer = {"mark": decisions.mark, "isComplete": since >= decisions.forgotten}
+        return jsonify(**answer, uses=[asdict(use) for use in decisions.uses_since(since)])
+
+
+def _number(name: str, default: int) -> int:
+    text = request.args.get(name, str(default))
+    if not (text.isascii() and text.isdecimal()):
+        refuse(f"{name} is a number")
+    return int(text[:15])
 
 
 def _describe(record: Record) -> dict[str, Any]:

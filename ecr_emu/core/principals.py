@@ -1,12 +1,14 @@
 """Principals from a file when the server starts, and from calls while it runs."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any
 
 import orjson
 
 from ecr_emu.domain import iam_documents
-from ecr_emu.domain.principals import Document
+from ecr_emu.domain.principals import Document, account_of
 from ecr_emu.store import principals
 from ecr_emu.store.database import Database
 
@@ -36,6 +38,20 @@ def merge(store: Database, content: Any, default_account: str) -> Document:
     with store.write() as transaction:
         principals.put(transaction, document)
     return document
+
+
+def unknown(connection: Connection, names: Iterable[str], default_account: str) -> set[str]:
+    """Which of the principals that a policy names do not exist; the server's own account always does."""
+    return {name for name in names if not _exists(connection, name, default_account)}
+
+
+def _exists(connection: Connection, name: str, default_account: str) -> bool:
+    account = account_of(name)
+    if account is not None:
+        return account == default_account or principals.has_account(connection, account)
+    if not name.startswith("arn:"):
+        return principals.has_unique_id(connection, name)
+    return principals.identity(connection, name) is not None
 
 
 def _parse(path: Path) -> Any:

@@ -12,7 +12,7 @@ ALL = -1
 def reset(emulator: Emulator) -> None:
     """Forget all repositories and settings of registries, and delete all bytes; the clock is right again.
 
-    Login tokens stay good.
+    Principals stay, and their login tokens stay good.
     """
     with emulator.store.write() as transaction:
         begun = uploads.delete_untouched(transaction, math.inf)

@@ -1,12 +1,11 @@
 """Repository and registry policies: what a policy document must look like, and how ECR hands it out.
 
 Only the structure is checked (IAM user guide, Grammar of the IAM JSON policy language); whether a principal
-exists cannot be known here.
+exists is for those who know (core/principals.py).
 """
 
 import re
 from collections.abc import Callable, Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 from ecr_emu.domain.iam.policies import RESOURCE, parse
@@ -37,7 +36,6 @@ _OPERATOR = re.compile(
 )
 # All that a registry policy of scope V1 can grant (Amazon ECR user guide, Private registry permissions).
 _V1_ACTIONS = {"ecr:*", "ecr:replicateimage", "ecr:batchimportupstreamimage", "ecr:createrepository"}
-_SET_POLICY = "ecr:setrepositorypolicy"
 
 # Jackson's escapes: short ones where JSON has them, upper-case digits elsewhere.
 _ESCAPES = {
@@ -105,18 +103,11 @@ def pretty(value: Any, indent: str = "") -> str:
     return "null" if value is None else str(value)
 
 
-def locks_out(policy: Policy, account: str, principal: str) -> bool:
-    """True when the policy keeps this principal of its own account from setting another one.
-
-    A condition may be met at one time and not at another, so a statement with one locks nobody out for good.
-    """
-    return any(
-        statement["Effect"] == "Deny"
-        and not statement.get("Condition")
-        and _covers_action(statement)
-        and _covers_principal(statement, account, principal)
-        for statement in statements_of(policy)
-    )
+def named_principals(policy: Policy) -> set[str]:
+    """Accounts, users, roles and sessions that the policy names, as it names them."""
+    principals = [_either(statement, "Principal") for statement in statements_of(policy)]
+    names = {name for each in principals if isinstance(each, dict) for name in as_list(each.get("AWS", []))}
+    return names - {"*"}
 
 
 def as_list(value: Any) -> list[Any]:
@@ -174,15 +165,3 @@ def _check_condition(condition: Any) -> None:
 
 def _quoted(text: str) -> str:
     return f'"{text.translate(_ESCAPES)}"'
-
-
-def _covers_action(statement: Policy) -> bool:
-    named = any(fnmatchcase(_SET_POLICY, action.lower()) for action in as_list(_either(statement, "Action")))
-    return named == ("Action" in statement)
-
-
-def _covers_principal(statement: Policy, account: str, principal: str) -> bool:
-    given = _either(statement, "Principal")
-    names = as_list(given.get("AWS", [])) if isinstance(given, dict) else [given]
-    named = any(name in ("*", account, principal) or name.endswith(f"::{account}:root") for name in names)
-    return named == ("Principal" in statement)

@@ -18,6 +18,7 @@ ROOT, USER, ROLE = "root", "user", "role"
 NONE = "[]"
 
 _ARN = re.compile(r"arn:aws:iam::([0-9]{12}):(?:(root)|(user|role)(/(?:.*/)?)([^/]+))", re.ASCII)
+_ACCOUNT = re.compile(r"(?:arn:aws:iam::)?([0-9]{12})(?::root)?", re.ASCII)
 _SESSION_ARN = re.compile(r"arn:aws:sts::([0-9]{12}):assumed-role/([^/]+)/([^/]+)", re.ASCII)
 # IAM user guide, IAM identifiers.
 _PREFIXES = {ROOT: "", USER: "AIDA", ROLE: "AROA"}
@@ -141,6 +142,12 @@ def parse_arn(arn: str) -> tuple[Name, str | None] | None:
         account, role, session = match.groups()
         return Name(ROLE, account, role), session
     return None
+
+
+def account_of(name: str) -> str | None:
+    """The account that a policy names, by number or as the ARN of its root; None when it names none."""
+    match = _ACCOUNT.fullmatch(name)
+    return match[1] if match else None
 
 
 @lru_cache(maxsize=1024)

@@ -20,9 +20,8 @@ SMALL_BYTES = 128 * 1024
 def get(request: Request) -> Response:
     """The bytes, whole or a range of them. HEAD opens no file."""
     is_head = request.method == "HEAD"
-    action = "ecr:BatchCheckLayerAvailability" if is_head else "ecr:GetDownloadUrlForLayer"
     digest = request.digest()
-    blob = pull.blob(request.call, request.call.registry, request.name, digest, action)
+    blob = pull.blob(request.call, request.call.registry, request.name, digest, request.action)
     if is_head:
         return describe(blob)
     return serve(request.call.blobs, blob, request.header("Range"))
@@ -30,7 +29,7 @@ def get(request: Request) -> Response:
 
 def delete(request: Request) -> Response:
     """Take the blob from the repository; refused while an image of it needs the blob."""
-    repository = request.repository("ecr:BatchDeleteImage")
+    repository = request.repository()
     digest = request.digest()
     with request.call.store.write() as transaction:
         if layers.media_type(transaction, repository, digest) is not None:

@@ -34,7 +34,7 @@ def get(request: Request) -> Response:
 
 def put(request: Request) -> Response:
     """Store an image; `?tag=` adds tags to a push by digest (OCI distribution-spec, main branch)."""
-    repository = request.repository_for_push("ecr:PutImage")
+    repository = request.repository_for_push()
     is_by_digest = ":" in request.reference
     extra_tags = request.query.get("tag", [])
     if len(extra_tags) > MAX_TAG_PARAMETERS:
@@ -64,7 +64,7 @@ def put(request: Request) -> Response:
 
 def delete(request: Request) -> Response:
     """By digest: the image with all its tags. By tag: the tag alone, as OCI has it."""
-    repository = request.repository("ecr:BatchDeleteImage")
+    repository = request.repository()
     is_by_digest = ":" in request.reference
     with request.call.store.write() as transaction:
         if is_by_digest:

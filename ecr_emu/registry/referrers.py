@@ -15,7 +15,7 @@ from ecr_emu.wsgi import Response
 def list_referrers(request: Request) -> Response:
     """An index of the images that have this digest as their subject; empty when there are none."""
     subject = request.digest()
-    repository = request.repository("ecr:BatchGetImage")
+    repository = request.repository()
     artifact_type = request.parameter("artifactType")
     query = Query(subject, [artifact_type] if artifact_type is not None else [])
     shown, has_more = referrers.page(request.call, repository, query, _position(request), MAX_PAGE)

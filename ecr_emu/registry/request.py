@@ -19,10 +19,11 @@ DEFAULT_PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A call, the resource it is about, and what came with it."""
+    """A call, the resource it is about, what the caller must be allowed, and what came with it."""
 
     call: Call
     environ: Environ
+    action: str
     name: str
     reference: str
 
@@ -56,13 +57,17 @@ class Request:
     def parameter(self, name: str) -> str | None:
         return self.query.get(name, [None])[0]
 
-    def repository(self, action: str) -> Repository:
+    def repository(self) -> Repository:
         """The repository, or NAME_UNKNOWN; a caller who may not do this learns nothing of it."""
-        return self.call.repository(action, self.call.registry, self.name)
+        return self.call.repository(self.action, self.call.registry, self.name)
 
-    def repository_for_push(self, action: str) -> Repository:
+    def repository_for_push(self) -> Repository:
         """The same for the first request of a push: a template may have the repository made now."""
-        return create.repository_for_push(self.call, action, self.call.registry, self.name)
+        return create.repository_for_push(self.call, self.action, self.call.registry, self.name)
+
+    def authorize(self, action: str) -> None:
+        """Ask for an action that the request needs besides its own."""
+        self.call.authorize(action, self.call.registry, self.name)
 
     def digest(self) -> str:
         """The reference, which must be a digest."""

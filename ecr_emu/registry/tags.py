@@ -13,7 +13,7 @@ from ecr_emu.wsgi import Response
 
 def list_tags(request: Request) -> Response:
     """Tags in lexical order, but for those of archived images."""
-    repository = request.repository("ecr:ListImages")
+    repository = request.repository()
     with request.call.store.read() as connection:
         rows = images.page_of_tags(
             connection,
@@ -28,7 +28,7 @@ def list_tags(request: Request) -> Response:
 def catalog(request: Request) -> Response:
     """Names of the registry's repositories in lexical order."""
     registry = request.call.registry
-    request.call.authorize("ecr:DescribeRepositories", registry, "*")
+    request.call.authorize(request.action, registry, "*")
     with request.call.store.read() as connection:
         rows = repositories.page(
             connection, registry, request.parameter("last") or "", request.page_size() + 1

@@ -15,7 +15,7 @@ from ecr_emu.wsgi import Response
 
 def start(request: Request) -> Response:
     """Begin an upload, or do all of it: `?digest=` with the bytes, `?mount=` with another repository's."""
-    repository = request.repository_for_push("ecr:InitiateLayerUpload")
+    repository = request.repository_for_push()
     mount, digest = request.parameter("mount"), request.parameter("digest")
     if mount is not None:
         if not names.is_digest(mount):
@@ -26,6 +26,8 @@ def start(request: Request) -> Response:
     _check_algorithm(request.parameter("digest-algorithm"))
     if digest is not None and mount is None:
         _check_digest(digest)
+        for action in ("ecr:UploadLayerPart", "ecr:CompleteLayerUpload"):
+            request.authorize(action)
         upload_id = upload.start(request.call, repository)
         try:
             return _complete(request, repository, upload_id, digest)
@@ -39,7 +41,7 @@ def start(request: Request) -> Response:
 
 def append(request: Request) -> Response:
     """Write more bytes: a chunk with a Content-Range, or one stream without."""
-    repository = request.repository("ecr:UploadLayerPart")
+    repository = request.repository()
     try:
         state = upload.append(request.call, repository, request.reference, _chunk(request))
     except EcrError as error:
@@ -49,9 +51,11 @@ def append(request: Request) -> Response:
 
 def complete(request: Request) -> Response:
     """Finish an upload; the last bytes may come along."""
-    repository = request.repository("ecr:CompleteLayerUpload")
+    repository = request.repository()
     digest = request.parameter("digest")
     _check_digest(digest or "")
+    if request.length != 0:
+        request.authorize("ecr:UploadLayerPart")
     try:
         return _complete(request, repository, request.reference, digest or "")
     except EcrError as error:
@@ -60,12 +64,12 @@ def complete(request: Request) -> Response:
 
 def status(request: Request) -> Response:
     """How far an upload has come."""
-    repository = request.repository("ecr:UploadLayerPart")
+    repository = request.repository()
     return _location(request, 204, upload.status(request.call, repository, request.reference))
 
 
 def cancel(request: Request) -> Response:
-    repository = request.repository("ecr:UploadLayerPart")
+    repository = request.repository()
     upload.cancel(request.call, repository, request.reference)
     return Response(204)
 

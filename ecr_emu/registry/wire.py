@@ -27,32 +27,39 @@ API_VERSION = ("Docker-Distribution-Api-Version", "registry/2.0")
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Request], Response]
+# A handler, and the action that it asks for on the repository.
+Step = tuple[Handler, str]
 
 
 def _ping(request: Request) -> Response:
     return Response(200, [("Content-Type", "application/json")], b"{}")
 
 
-# What answers which method of which resource.
-_HANDLERS: Mapping[str, Mapping[str, Handler]] = {
-    "ping": {"GET": _ping, "HEAD": _ping},
-    "catalog": {"GET": tags.catalog},
-    "tags": {"GET": tags.list_tags},
+# What answers which method of which resource, and what the caller must be allowed (reference, data plane 0).
+# An upload in one request needs the actions of all its steps, and a mount reads the source as well.
+_STEPS: Mapping[str, Mapping[str, Step]] = {
+    "ping": {"GET": (_ping, ""), "HEAD": (_ping, "")},
+    "catalog": {"GET": (tags.catalog, "ecr:DescribeRepositories")},
+    "tags": {"GET": (tags.list_tags, "ecr:ListImages")},
     "manifest": {
-        "GET": manifests.get,
-        "HEAD": manifests.get,
-        "PUT": manifests.put,
-        "DELETE": manifests.delete,
+        "GET": (manifests.get, "ecr:BatchGetImage"),
+        "HEAD": (manifests.get, "ecr:BatchGetImage"),
+        "PUT": (manifests.put, "ecr:PutImage"),
+        "DELETE": (manifests.delete, "ecr:BatchDeleteImage"),
     },
-    "blob": {"GET": blobs.get, "HEAD": blobs.get, "DELETE": blobs.delete},
-    "uploads": {"POST": uploads.start},
+    "blob": {
+        "GET": (blobs.get, "ecr:GetDownloadUrlForLayer"),
+        "HEAD": (blobs.get, "ecr:BatchCheckLayerAvailability"),
+        "DELETE": (blobs.delete, "ecr:BatchDeleteImage"),
+    },
+    "uploads": {"POST": (uploads.start, "ecr:InitiateLayerUpload")},
     "upload": {
-        "GET": uploads.status,
-        "PATCH": uploads.append,
-        "PUT": uploads.complete,
-        "DELETE": uploads.cancel,
+        "GET": (uploads.status, "ecr:UploadLayerPart"),
+        "PATCH": (uploads.append, "ecr:UploadLayerPart"),
+        "PUT": (uploads.complete, "ecr:CompleteLayerUpload"),
+        "DELETE": (uploads.cancel, "ecr:UploadLayerPart"),
     },
-    "referrers": {"GET": referrers.list_referrers},
+    "referrers": {"GET": (referrers.list_referrers, "ecr:BatchGetImage")},
 }
 
 
@@ -99,11 +106,12 @@ def _send(environ: Environ, response: Response, start_response: StartResponse) -
 def _answer(emulator: Emulator, environ: Environ, request_id: str) -> Response:
     call = _identify(emulator, environ, request_id)
     route = routes.find(environ["PATH_INFO"])
-    handlers = _HANDLERS[route.kind]
-    handler = handlers.get(environ["REQUEST_METHOD"])
-    if handler is None:
-        raise _wrong_method(environ, handlers)
-    return handler(Request(call, environ, route.name, route.reference))
+    steps = _STEPS[route.kind]
+    step = steps.get(environ["REQUEST_METHOD"])
+    if step is None:
+        raise _wrong_method(environ, steps)
+    handler, action = step
+    return handler(Request(call, environ, action, route.name, route.reference))
 
 
 def _wrong_method(environ: Environ, allowed: Iterable[str]) -> EcrError:

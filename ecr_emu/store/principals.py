@@ -64,6 +64,20 @@ def identity(connection: Connection, arn: str) -> Identity | None:
     return _identity(entry, row[0])
 
 
+def has_account(connection: Connection, account: str) -> bool:
+    """True when something is known of the account, or somebody is in it."""
+    known = (
+        "SELECT 1 FROM iam_accounts WHERE account = ? UNION SELECT 1 FROM iam_principals WHERE account = ?"
+    )
+    return connection.execute(known, (account, account)).fetchone() is not None
+
+
+def has_unique_id(connection: Connection, unique_id: str) -> bool:
+    """True when a user or a role has this AIDA… or AROA…."""
+    known = "SELECT 1 FROM iam_principals WHERE unique_id = ?"
+    return connection.execute(known, (unique_id,)).fetchone() is not None
+
+
 def put(connection: Connection, document: Document) -> None:
     """Add what a call brings. What it does not say of a principal stays as it is, and so do other keys."""
     for account in document.accounts:

@@ -110,6 +110,37 @@ def test_policy_that_locks_its_author_out_must_be_forced(app: Repo) -> None:
     assert app.ecr.set_repository_policy(**request, force=True)["repositoryName"] == "team/app"
 
 
+@pytest.mark.parametrize(
+    ("is_locked", "elements"),
+    [
+        (True, {"Principal": {"AWS": "*"}}),
+        (True, {"Principal": {"AWS": ["111111111111", "000000000000"]}}),
+        (True, {"Principal": {"AWS": "arn:aws:iam::000000000000:root"}}),
+        (True, {"Action": ["ecr:PutImage", "ecr:set*Policy"]}),
+        (True, {"Condition": {"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}}}),
+        (True, {"NotPrincipal": {"AWS": "111111111111"}, "Principal": None}),
+        (True, {"NotAction": "ecr:BatchGetImage", "Action": None}),
+        (False, {"NotPrincipal": {"AWS": "arn:aws:iam::000000000000:root"}, "Principal": None}),
+        (False, {"NotAction": "ecr:Set*", "Action": None}),
+        (False, {"Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]}),
+        (False, {"Principal": {"AWS": "111111111111"}}),
+        (False, {"Principal": {"Service": "codebuild.amazonaws.com"}}),
+        (False, {"Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}}),
+    ],
+)
+def test_who_could_not_set_the_next_policy_is_locked_out(
+    app: Repo, is_locked: bool, elements: dict[str, Any]
+) -> None:
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "ecr:*", **elements}
+    statement = {name: value for name, value in deny.items() if value is not None}
+    request = {"repositoryName": "team/app", "policyText": json.dumps({"Statement": [statement]})}
+    if is_locked:
+        assert refusal(app.ecr.set_repository_policy, **request) == BAD
+        assert refusal(app.ecr.get_repository_policy, repositoryName="team/app") == NO_POLICY
+    else:
+        app.ecr.set_repository_policy(**request)
+
+
 def test_policy_of_another_account_is_closed(api: Api, app: Repo) -> None:
     for operation in ("SetRepositoryPolicy", "GetRepositoryPolicy", "DeleteRepositoryPolicy"):
         request = {"repositoryName": "team/app", "registryId": "000000000000", "policyText": GIVEN}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ecr_emu.domain.policy_documents import (
     InvalidPolicy,
-    locks_out,
+    named_principals,
     pretty,
     registry_policy,
     repository_policy,
@@ -212,37 +212,16 @@ def test_what_is_written_says_the_same(value: Any) -> None:
     assert json.loads(pretty(value)) == value
 
 
-DENY = {"Effect": "Deny", "Principal": "*", "Action": "ecr:*"}
-
-
 @pytest.mark.parametrize(
-    ("is_locked", "elements"),
+    ("principal", "names"),
     [
-        (True, {}),
-        (True, {"Principal": {"AWS": "*"}}),
-        (True, {"Principal": {"AWS": ["111111111111", ACCOUNT]}}),
-        (True, {"Principal": {"AWS": ROOT}}),
-        (True, {"Action": "*"}),
-        (True, {"Action": ["ecr:PutImage", "ecr:set*Policy"]}),
-        (False, {"Effect": "Allow"}),
-        (False, {"Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]}),
-        (False, {"Principal": {"AWS": "111111111111"}}),
-        (False, {"Principal": {"Service": "codebuild.amazonaws.com"}}),
-        (False, {"Condition": {"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}}}),
-        (True, {"Condition": {}}),
+        ("*", set()),
+        ({"AWS": "*"}, set()),
+        ({"Service": "codebuild.amazonaws.com"}, set()),
+        ({"AWS": ["111111111111", ROOT], "Service": "codebuild.amazonaws.com"}, {"111111111111", ROOT}),
     ],
 )
-def test_a_denial_of_setting_policies_locks_out(is_locked: bool, elements: dict[str, Any]) -> None:
-    assert locks_out(policy(statement(), {**DENY, **elements}), ACCOUNT, ROOT) is is_locked
-
-
-def test_a_denial_of_all_others_spares_whom_it_names() -> None:
-    others = {"Effect": "Deny", "NotPrincipal": {"AWS": ROOT}, "Action": "ecr:*"}
-    assert not locks_out(policy(others), ACCOUNT, ROOT)
-    assert locks_out(policy(others), "111111111111", "arn:aws:iam::111111111111:root")
-
-
-def test_a_denial_of_all_but_some_actions_locks_out_unless_setting_is_among_them() -> None:
-    rest = {"Effect": "Deny", "Principal": "*"}
-    assert locks_out(policy({**rest, "NotAction": "ecr:BatchGetImage"}), ACCOUNT, ROOT)
-    assert not locks_out(policy({**rest, "NotAction": "ecr:Set*"}), ACCOUNT, ROOT)
+@pytest.mark.parametrize("element", ["Principal", "NotPrincipal"])
+def test_the_principals_of_aws_are_named(element: str, principal: Any, names: set[str]) -> None:
+    one = {"Effect": "Deny", element: principal, "Action": "ecr:*"}
+    assert named_principals({"Statement": [one, statement(Principal="*")]}) == names

@@ -1,11 +1,12 @@
 """Operations on repository policies and on the registry's policy."""
 
+import logging
 from sqlite3 import Connection
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ecr_emu import errors
+from ecr_emu import access, errors
 from ecr_emu.context import Call
 from ecr_emu.control.operations import Answer, operation
 from ecr_emu.domain import policy_documents
@@ -18,6 +19,8 @@ from ecr_emu.store.repositories import Repository
 if TYPE_CHECKING:
     from types_boto3_ecr import type_defs as types
 
+log = logging.getLogger(__name__)
+
 
 @operation
 def set_repository_policy(call: Call, request: "types.SetRepositoryPolicyRequestTypeDef") -> Answer:
@@ -26,9 +29,13 @@ def set_repository_policy(call: Call, request: "types.SetRepositoryPolicyRequest
         policy = policy_documents.repository_policy(request["policyText"], orjson.loads)
     except InvalidPolicy:
         raise errors.invalid_repository_policy() from None
-    if not request.get("force") and policy_documents.locks_out(policy, registry.account, call.principal.arn):
-        raise errors.invalid_repository_policy()
     text = policy_documents.pretty(policy)
+    if not _names_only_known(call, policy):
+        raise errors.invalid_repository_policy()
+    if not request.get("force") and not access.would_allow(
+        call, "ecr:SetRepositoryPolicy", registry, name, text
+    ):
+        raise errors.invalid_repository_policy()
     with call.store.write() as transaction:
         repository = repositories.get(transaction, registry, name)
         documents.put_of_repository(transaction, repository, REPOSITORY_POLICY, text, call.now)
@@ -65,6 +72,8 @@ def put_registry_policy(call: Call, request: "types.PutRegistryPolicyRequestType
             )
         except InvalidPolicy:
             raise errors.invalid_registry_policy() from None
+        if not _names_only_known(call, policy):
+            raise errors.invalid_registry_policy()
         text = policy_documents.pretty(policy)
         documents.put(transaction, registry, REGISTRY_POLICY, "", text, call.now)
     return {"registryId": registry.account, "policyText": text}
@@ -103,6 +112,20 @@ def _policy(connection: Connection, repository: Repository) -> str:
     if text is None:
         raise errors.repository_policy_not_found(repository.name, repository.registry.account)
     return text
+
+
+def _names_only_known(call: Call, policy: policy_documents.Policy) -> bool:
+    """Whether all principals that a policy names exist. AWS does not say which does not; the log does."""
+    if call.emulator.settings.auth != "iam":
+        return True
+    from ecr_emu.core.principals import unknown
+
+    names = policy_documents.named_principals(policy)
+    with call.store.read() as connection:
+        missing = unknown(connection, names, call.emulator.settings.account)
+    if missing:
+        log.info("request %s: there is no principal %s", call.request_id, ", ".join(sorted(missing)))
+    return not missing
 
 
 def _own_registry(call: Call, action: str) -> Registry:
