@@ -8,7 +8,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from sqlite3 import Connection
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,7 +18,7 @@ from ecr_emu.domain import actions, timestamps
 from ecr_emu.domain.iam import policies
 from ecr_emu.domain.iam.evaluation import evaluate
 from ecr_emu.domain.iam.policies import Policy
-from ecr_emu.domain.iam.requests import Request, Values
+from ecr_emu.domain.iam.requests import Late, Request, Values
 from ecr_emu.domain.registries import Registry
 from ecr_emu.store import policies as rows
 from ecr_emu.store import repositories
@@ -69,22 +68,20 @@ def _decide(
     call: "Call", action: str, registry: Registry, name: str, more: Context, policy: str | None = None
 ) -> Record:
     """The decision; with a `policy`, as if it were the repository's."""
-    with call.store.read() as connection:
-        applying = rows.applying(connection, registry, name)
-        applying = replace(applying, of_repository=policy) if policy is not None else applying
-        resource = _resource_policies(applying, action, registry, name)
-        tags = _tags(connection, registry, name) if _ask_tags(call, resource) else NOTHING_MORE
+    applying = call.store.recall((registry, name), lambda read: rows.applying(read, registry, name))
+    if policy is not None:
+        applying = replace(applying, of_repository=policy)
+    resource = _resource_policies(applying, action, registry, name)
     arguments = {**_identity(call), "resource": resource}
-    # Most requests meet no policy at all; what they say then decides nothing.
-    is_asked = call.credential is not None or bool(resource)
-    context = _context(call, tags, more) if is_asked else NOTHING_MORE
+    tags = _tags(call, registry, name) if _ask_tags(call, resource) else NOTHING_MORE
+    context = Late(lambda: {**_context(call), **tags, **more})
     asked = actions.resource(action, registry, name)
     request = Request(call.principal, action, asked, registry.account, context)
     return Record(call.request_id, call.now, request, arguments, evaluate(request, **arguments))
 
 
-def _context(call: "Call", tags: Context, more: Context) -> Context:
-    return {**call.client.context, **_of_time(call), **_of_identity(call), **tags, **more}
+def _context(call: "Call") -> Context:
+    return {**call.client.context, **_of_time(call), **_of_identity(call)}
 
 
 def _identity(call: "Call") -> dict[str, Any]:
@@ -128,10 +125,11 @@ def _ask_tags(call: "Call", resource: list[Policy]) -> bool:
     return any(policy.asks_tags for policy in found)
 
 
-def _tags(connection: Connection, registry: Registry, name: str) -> Context:
+def _tags(call: "Call", registry: Registry, name: str) -> Context:
     """The tags of the repository, under both names that they have."""
-    repository = repositories.find(connection, registry, name)
-    tags = repositories.resource_tags(connection, repository) if repository else {}
+    with call.store.read() as connection:
+        repository = repositories.find(connection, registry, name)
+        tags = repositories.resource_tags(connection, repository) if repository else {}
     prefixes = ("aws:resourcetag/", "ecr:resourcetag/")
     return {prefix + key.lower(): (value,) for key, value in tags.items() for prefix in prefixes}
 

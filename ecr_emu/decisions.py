@@ -42,7 +42,7 @@ class Decisions:
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
         self._whole: deque[Record] = deque(maxlen=WHOLE)
-        self._uses: dict[Use, int] = {}
+        self._uses: dict[tuple[Any, ...], int] = {}
         self.mark = 0
         # Of the uses up to this number some are forgotten.
         self.forgotten = 0
@@ -52,9 +52,7 @@ class Decisions:
         self._whole.append(record)
         asked = record.request
         principal = asked.principal
-        use = Use(
-            principal.arn, principal.identity_arn, asked.action, asked.resource, record.decision.allowed
-        )
+        use = (principal, asked.action, asked.resource, record.decision.allowed)
         number = next(self._numbers)
         # The last used come last.
         self._uses.pop(use, None)
@@ -72,7 +70,8 @@ class Decisions:
 
     def uses_since(self, mark: int) -> list[Use]:
         """What was done, or refused, after the decision with this number."""
-        return [use for use, number in list(self._uses.items()) if number > mark]
+        found = [use for use, number in list(self._uses.items()) if number > mark]
+        return [Use(principal.arn, principal.identity_arn, *what) for principal, *what in found]
 
     def _forget_oldest(self) -> None:
         try:

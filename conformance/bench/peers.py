@@ -83,7 +83,7 @@ class Running:
 
 def all_peers() -> list[Peer]:
     """Ours first, then everything that it is compared with, installed or not."""
-    ours = Peer("ecr-emu", _our_command, HTTPStatus.UNAUTHORIZED, _log_in)
+    ours = Peer("ecr-emu", our_command, HTTPStatus.UNAUTHORIZED, log_in)
     missing = "" if shutil.which(DOCKER_REGISTRY) else "not installed (Debian package docker-registry)"
     accept = {"Accept": MANIFEST_TYPE}
     theirs = Peer(DOCKER_REGISTRY, _docker_registry_command, HTTPStatus.OK, lambda port: accept, missing)
@@ -142,7 +142,7 @@ def _free_port() -> int:
         return port
 
 
-def _our_command(folder: Path, port: int) -> list[str]:
+def our_command(folder: Path, port: int) -> list[str]:
     options = ["--host", "127.0.0.1", "--port", str(port), "--data-dir", str(folder / "data")]
     return [sys.executable, "-m", "ecr_emu", "serve", *options]
 
@@ -153,7 +153,7 @@ def _docker_registry_command(folder: Path, port: int) -> list[str]:
     return [DOCKER_REGISTRY, "serve", str(config)]
 
 
-def _log_in(port: int) -> dict[str, str]:
+def log_in(port: int) -> dict[str, str]:
     """Make the repository and get a login token, as the headers of a docker client."""
     _call(port, "CreateRepository", {"repositoryName": REPOSITORY})
     answer = _call(port, "GetAuthorizationToken", {})

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from conformance.bench import lifecycle
+from conformance.bench import authorization, lifecycle
 from conformance.bench.measures import Measure, Plan, Samples
 from conformance.bench.peers import Peer
 
@@ -15,14 +15,15 @@ MISSING = "missing"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was measured, and how. `load_client` names the client of the manifest requests, `scales` are the
-    lifecycle evaluations.
+    """What was measured, and how. `load_client` asked for the manifests, `costs` are those of
+    authorization, `scales` are the lifecycle evaluations.
     """
 
     samples: Samples
     peers: Sequence[Peer]
     plan: Plan
     load_client: str
+    costs: authorization.Costs | None
     scales: Sequence[lifecycle.Scale]
 
 
@@ -36,8 +37,11 @@ def ratio(measure: Measure, ours: Sequence[float], theirs: Sequence[float]) -> f
 
 
 def table(report: Report) -> str:
-    """The servers beside each other, if any were asked for, and the lifecycle evaluations."""
-    return "\n\n".join([*([_servers(report)] if report.peers else []), lifecycle.table(report.scales)])
+    """The parts that were asked for: servers beside each other, authorization, lifecycle evaluations."""
+    parts = [_servers(report)] if report.peers else []
+    parts += [authorization.table(report.costs)] if report.costs else []
+    parts += [lifecycle.table(report.scales)] if report.scales else []
+    return "\n\n".join(parts)
 
 
 def _servers(report: Report) -> str:
@@ -74,6 +78,7 @@ def as_json(report: Report) -> str:
         "processors": os.cpu_count(),
         "missing": {peer.name: peer.missing for peer in report.peers if peer.missing},
         "measures": measures,
+        "authorization": report.costs.rates if report.costs else {},
         "lifecycle": [asdict(scale) for scale in report.scales],
     }
     return json.dumps(content, indent=2)

@@ -6,8 +6,9 @@ Every step of a data-plane request is on this page, and its only `try`.
 import base64
 import binascii
 import logging
-import uuid
+import secrets
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 from ecr_emu import errors
 from ecr_emu.context import Call, Emulator, root_principal
@@ -65,7 +66,7 @@ _STEPS: Mapping[str, Mapping[str, Step]] = {
 
 def handle(emulator: Emulator, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer a request under /v2/."""
-    request_id = uuid.uuid4().hex
+    request_id = secrets.token_hex(16)
     try:
         response = _answer(emulator, environ, request_id)
     except EcrError as error:
@@ -145,9 +146,10 @@ def _identify(emulator: Emulator, environ: Environ, request_id: str) -> Call:
 
 def _known(emulator: Emulator, token: LoginToken, now: float) -> Credential:
     """The key that the token was made with; a token loses its power with it."""
-    with emulator.store.read() as connection:
-        credential = principals.find_key(connection, token.key_id)
-    if credential is None:
+    key = token.key_id
+    credential = emulator.store.recall(key, lambda connection: principals.find_key(connection, key))
+    # The key with this id may be somebody else's by now.
+    if credential is None or credential.principal.arn != token.principal.arn:
         raise errors.token_invalid()
     if credential.expires_at is not None and now >= credential.expires_at:
         raise errors.token_expired()
@@ -155,16 +157,9 @@ def _known(emulator: Emulator, token: LoginToken, now: float) -> Credential:
 
 
 def _log_in(emulator: Emulator, environ: Environ, registry: Registry, now: float) -> LoginToken:
-    authorization = environ.get("HTTP_AUTHORIZATION", "")
-    scheme, _, credentials = authorization.partition(" ")
-    if scheme.lower() != "basic":
+    scheme, user, password = _credentials(environ.get("HTTP_AUTHORIZATION", ""))
+    if scheme != "basic":
         raise _challenge(emulator, environ)
-    try:
-        user, colon, password = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        raise errors.credentials_malformed() from None
-    if not colon or password != "".join(password.split()):
-        raise errors.credentials_malformed()
     # A login token is a JWT; anything else was never one of ours.
     if user != "AWS" or password.count(".") != 2:
         raise _challenge(emulator, environ)
@@ -172,6 +167,21 @@ def _log_in(emulator: Emulator, environ: Environ, registry: Registry, now: float
     if token.region != registry.region:
         raise errors.token_of_other_region(token.region, registry.region)
     return token
+
+
+@lru_cache(maxsize=1024)
+def _credentials(authorization: str) -> tuple[str, str, str]:
+    """Scheme, user and password; clients send the same header again and again."""
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return scheme, "", ""
+    try:
+        user, colon, password = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        raise errors.credentials_malformed() from None
+    if not colon or password != "".join(password.split()):
+        raise errors.credentials_malformed()
+    return "basic", user, password
 
 
 def _challenge(emulator: Emulator, environ: Environ) -> EcrError:

@@ -9,12 +9,18 @@ import fcntl
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from importlib import resources
 from pathlib import Path
+from typing import Any, TypeVar
 
 # How long a writer waits for one in another process (the sweeper) before it gives up.
 BUSY_TIMEOUT_SECONDS = 30.0
+
+# How many answers are remembered between two writes.
+MAX_REMEMBERED = 4096
+
+Answer = TypeVar("Answer")
 
 
 class NewerSchema(RuntimeError):
@@ -30,6 +36,8 @@ class Database:
         self._idle: deque[sqlite3.Connection] = deque()
         self._writing = threading.Lock()
         self._is_closed = False
+        self._revision = 0
+        self._remembered: dict[Hashable, tuple[int, Any]] = {}
         # Keys of --auth iam are in it, for nobody else to read.
         path.touch(mode=0o600)
         try:
@@ -82,6 +90,30 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            # Nobody has been told of the commit yet, so nobody can miss it.
+            self.forget()
+
+    def recall(self, key: Hashable, load: Callable[[sqlite3.Connection], Answer]) -> Answer:
+        """What `load` reads, remembered until something is written.
+
+        For what is asked with every request and seldom changes. Other processes do background work on the
+        same file; nothing that they write may be recalled.
+        """
+        revision = self._revision
+        known = self._remembered.get(key)
+        if known is not None and known[0] == revision:
+            answer: Answer = known[1]
+            return answer
+        with self.read() as connection:
+            answer = load(connection)
+        if len(self._remembered) >= MAX_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[key] = (revision, answer)
+        return answer
+
+    def forget(self) -> None:
+        """Recall nothing that was read before now."""
+        self._revision += 1
 
     def close(self) -> None:
         """Close the connections that nobody uses; those in use are closed when they come back."""

@@ -1,7 +1,7 @@
 """The schema, the transactions, and what happens when they fail."""
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 
 from ecr_emu.domain.registries import Registry
 from ecr_emu.errors import EcrError
-from ecr_emu.store import repositories
+from ecr_emu.store import database, repositories
 from ecr_emu.store.database import Database, NewerSchema, schema_files
 from ecr_emu.store.repositories import Repository
 from tests.consistency import side_by_side
@@ -64,9 +64,9 @@ def test_a_file_of_a_newer_version_is_left_alone(store: Database) -> None:
 def test_many_can_open_a_new_file_at_once(tmp_path: Path) -> None:
     for number in range(20):
         path = tmp_path / f"{number}.db"
-        for database in side_by_side([partial(Database, path)] * 6):
-            assert names(database) == []
-            database.close()
+        for opened in side_by_side([partial(Database, path)] * 6):
+            assert names(opened) == []
+            opened.close()
 
 
 @pytest.mark.parametrize(("durable", "synchronous"), [(True, 2), (False, 0)])
@@ -160,3 +160,34 @@ def test_a_connection_that_comes_back_after_the_end_is_closed(tmp_path: Path) ->
         assert connection.execute("SELECT 1").fetchone() == (1,)
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         connection.execute("SELECT 1")
+
+
+def test_what_is_recalled_is_read_again_after_a_write(store: Database) -> None:
+    reads: list[int] = []
+
+    def load(connection: sqlite3.Connection) -> int:
+        (version,) = connection.execute("SELECT count(*) FROM repositories").fetchone()
+        reads.append(version)
+        return int(version)
+
+    assert [store.recall("key", load) for _ in range(3)] == [0, 0, 0]
+    assert store.recall(("other", 1), lambda connection: "x") == "x"
+    assert reads == [0]
+    with store.write():
+        pass
+    assert store.recall("key", load) == 0
+    assert reads == [0, 0]
+    with suppress(RuntimeError), store.write():
+        raise RuntimeError
+    store.recall("key", load)
+    assert reads == [0, 0]
+    store.forget()
+    store.recall("key", load)
+    assert reads == [0, 0, 0]
+
+
+def test_recalling_takes_bounded_memory(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "MAX_REMEMBERED", 2)
+    for key in range(10):
+        assert store.recall(key, lambda _, key=key: key) == key
+    assert len(store._remembered) <= 2

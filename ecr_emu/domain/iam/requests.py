@@ -1,6 +1,6 @@
 """What is asked: a principal, an action, a resource, and the context that conditions and variables read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 Values = tuple[str, ...]
@@ -33,6 +33,30 @@ class Principal:
         if self.kind == "assumed-role":
             return self.role_arn or _role_of(self.arn)
         return self.user_arn if self.kind == "federated-user" else self.arn
+
+
+class Late(Mapping[str, Values]):
+    """A context that is put together when somebody looks into it: most policies do not."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Mapping[str, Values]]) -> None:
+        self._make = make
+        self._made: Mapping[str, Values] | None = None
+
+    def __getitem__(self, key: str) -> Values:
+        return self._whole()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._whole())
+
+    def __len__(self) -> int:
+        return len(self._whole())
+
+    def _whole(self) -> Mapping[str, Values]:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
 
 
 @dataclass(frozen=True, slots=True)
