@@ -5,7 +5,8 @@ count as allowing, and what repository and registry policies say is done. `iam` 
 """
 
 import logging
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -71,11 +72,14 @@ def _decide(
     applying = call.store.recall((registry, name), lambda read: rows.applying(read, registry, name))
     if policy is not None:
         applying = replace(applying, of_repository=policy)
+    asked = actions.resource(action, registry, name)
     resource = _resource_policies(applying, action, registry, name)
+    if asked == actions.ALL:
+        # What is about no repository comes from identity policies only (reference, control plane 7.5).
+        resource = [replace(one, allowances=()) for one in resource]
     arguments = {**_identity(call), "resource": resource}
     tags = _tags(call, registry, name) if _ask_tags(call, resource) else NOTHING_MORE
     context = Late(lambda: {**_context(call), **tags, **more})
-    asked = actions.resource(action, registry, name)
     request = Request(call.principal, action, asked, registry.account, context)
     return Record(call.request_id, call.now, request, arguments, evaluate(request, **arguments))
 
@@ -131,7 +135,19 @@ def _tags(call: "Call", registry: Registry, name: str) -> Context:
         repository = repositories.find(connection, registry, name)
         tags = repositories.resource_tags(connection, repository) if repository else {}
     prefixes = ("aws:resourcetag/", "ecr:resourcetag/")
-    return {prefix + key.lower(): (value,) for key, value in tags.items() for prefix in prefixes}
+    found = tag_values(tags.items())
+    return {prefix + key: values for key, values in found.items() for prefix in prefixes}
+
+
+def tag_values(tags: Iterable[tuple[str, str]]) -> dict[str, Values]:
+    """Values by key in lower case, which is how conditions name tags.
+
+    A key that is there in two cases is left out: either value could be meant, so neither opens anything
+    (inferred).
+    """
+    pairs = list(tags)
+    times = Counter(key.lower() for key, _ in pairs)
+    return {key.lower(): (value,) for key, value in pairs if times[key.lower()] == 1}
 
 
 def _of_time(call: "Call") -> Context:

@@ -13,6 +13,7 @@ from typing import Any
 from ecr_emu.blobs.filesystem import FileBlobs
 from ecr_emu.clock import Clock, UserClock
 from ecr_emu.context import Emulator
+from ecr_emu.control.query import forms
 from ecr_emu.control.wire import Control
 from ecr_emu.core import layer_urls
 from ecr_emu.core.keys import load_keys
@@ -42,7 +43,7 @@ class Application:
         self._lock = lock
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Hand a request to its plane: /v2/ is the registry, /_emu/ the pages, the rest the JSON API."""
+        """Hand a request to its plane: /v2/ is the registry, /_emu/ the pages, the rest AWS's APIs."""
         if log.isEnabledFor(logging.DEBUG):
             start_response = _logged(environ, start_response)
         path = environ["PATH_INFO"]
@@ -50,10 +51,20 @@ class Application:
             return registry_wire.handle(self.emulator, environ, start_response)
         if path.startswith(layer_urls.PREFIX):
             return registry_wire.handle_layer_url(self.emulator, environ, start_response)
-        if path.startswith("/_emu/"):
+        if path.startswith(("/_emu/", "/moto-api/")):
             pages: Iterable[bytes] = self._pages(environ, start_response)
             return pages
+        if forms.is_query(environ):
+            answer: Iterable[bytes] = self._query(self.emulator, environ, start_response)
+            return answer
         return self.control.handle(environ, start_response)
+
+    @cached_property
+    def _query(self) -> Any:
+        # IAM and STS: most servers are never asked.
+        from ecr_emu.control.query import wire
+
+        return wire.handle
 
     @cached_property
     def _pages(self) -> Any:
@@ -62,7 +73,8 @@ class Application:
         from ecr_emu.console.pages import create
 
         total = len(self.control.model.operations)
-        return create(Admin(self.emulator, self.runner, len(self.control.implemented), total))
+        implemented = len(self.control.implemented)
+        return create(Admin(self.emulator, self.runner, implemented, total, self.control.read_findings))
 
     def close(self) -> None:
         """Let go of the data folder."""

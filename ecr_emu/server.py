@@ -10,6 +10,7 @@ import errno
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -110,7 +111,7 @@ class Server:
     def _serve(self, listener: socket.socket) -> object:
         import asyncio
 
-        from granian import _futures, _granian, wsgi
+        from granian import _futures, _granian
         from granian.http import HTTP1Settings
 
         # The stubs of this private part lag behind it.
@@ -138,12 +139,46 @@ class Server:
         signaller.add_cb(stopped.set)
         # A WSGI worker never runs the loop, but its scheduler is built on one.
         loop = asyncio.new_event_loop()
-        callback = wsgi._callback_wrapper(self._application, {"url_path_prefix": None}, None)
-        scheduler = futures._new_cbscheduler(loop, callback, impl_asyncio=True)
+        scheduler = futures._new_cbscheduler(loop, _handler(self._application), impl_asyncio=True)
         worker.serve_mtr(scheduler, loop, signaller)
         self._workers.append((signaller, stopped))
         loop.close()
         return worker
+
+
+def _handler(application: Wsgi) -> Callable[[Any, Environ], int]:
+    """What granian calls for a request.
+
+    Its own begins every environ with the process's environment, where HTTP_PROXY and the like would stand for
+    headers that nobody sent.
+    """
+    from granian import wsgi
+
+    # This part has no types.
+    make: Any = wsgi.Response
+    wrap: Any = wsgi.ResponseIterWrap
+    same = {
+        "SCRIPT_NAME": "",
+        "SERVER_SOFTWARE": "Granian",
+        "wsgi.errors": sys.stderr,
+        "wsgi.input_terminated": True,
+        "wsgi.multiprocess": False,
+        "wsgi.multithread": True,
+        "wsgi.run_once": False,
+        "wsgi.version": (1, 0),
+    }
+
+    def handle(protocol: Any, scope: Environ) -> int:
+        response = make()
+        body = application({**same, **scope}, response)
+        if isinstance(body, list):
+            protocol.response_bytes(response.status, response.headers, b"".join(body))
+        else:
+            protocol.response_iter(response.status, response.headers, wrap(body))
+        status: int = response.status
+        return status
+
+    return handle
 
 
 class StopSignal:

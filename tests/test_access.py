@@ -1,4 +1,7 @@
-"""Who may do what, on both planes: resource policies in `token` mode, identity policies in `iam` mode."""
+"""Who may do what, over a server: resource policies in `token` mode, identity policies in `iam` mode.
+
+All combinations are in test_access_matrix.py, what each step takes in test_access_steps.py.
+"""
 
 import base64
 import json
@@ -8,33 +11,20 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from ecr_emu.app import build
 from ecr_emu.domain.manifests import OCI_MANIFEST
 from ecr_emu.server import Server, bind
 from ecr_emu.settings import Settings
-from tests.clients import Registry, Running, digest_of, image_manifest
+from tests.clients import Registry, Running, digest_of
+from tests.steps import GUEST, LAYER, NAME, OWNER, PULL, PUSH, denied, document, statement, user
+from tests.steps import STEPS as ALL_STEPS
 
-OWNER, GUEST = "111122223333", "444455556666"
-NAME = "team/app"
-ARN = f"arn:aws:ecr:us-east-1:{OWNER}:repository/{NAME}"
-CONFIG, LAYER = b'{"architecture":"amd64","os":"linux"}', b"layer"
-PULL = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-PUSH = ["ecr:BatchCheckLayerAvailability", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart"]
-PUSH += ["ecr:CompleteLayerUpload", "ecr:PutImage", "ecr:BatchGetImage"]
-
-
-def statement(effect: str, actions: Any, principal: Any = "*", **more: Any) -> dict[str, Any]:
-    return {"Effect": effect, "Action": actions, "Principal": principal, **more}
-
-
-def document(*statements: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-
-
-def denied(principal: str, action: str, because: str, resource: str = ARN) -> str:
-    return f"User: {principal} is not authorized to perform: {action} on resource: {resource} {because}"
+READS = (*PULL, "ecr:BatchCheckLayerAvailability", "ecr:ListImages")
+# GET and not HEAD, which says nothing of why.
+STEPS = {step.action: step for step in reversed(ALL_STEPS) if step.name != "HEAD manifest"}
 
 
 class Side:
@@ -46,8 +36,9 @@ class Side:
 
     def on_registry(self, action: str) -> str:
         """ "" when the step of the registry passes, else its message."""
-        method, path, body = STEPS[action]
-        reply = self.registry.request(method, f"/v2/{NAME}/{path}", body, {"Content-Type": OCI_MANIFEST})
+        step = STEPS[action]
+        path = f"/v2/{NAME}/{step.path}"
+        reply = self.registry.request(step.method, path, step.body, {"Content-Type": OCI_MANIFEST})
         if reply.status == 403:
             return reply.error[1] if reply.body else action
         assert reply.status in (200, 201, 202, 404), reply.body
@@ -55,47 +46,16 @@ class Side:
 
     def on_api(self, action: str) -> str:
         """The same for the operation."""
-        operation, members = CALLS[action]
+        step = STEPS[action]
         try:
-            getattr(self.ecr, operation)(registryId=OWNER, repositoryName=NAME, **members)
+            getattr(self.ecr, xform_name(step.operation))(
+                registryId=OWNER, repositoryName=NAME, **step.members
+            )
         except ClientError as error:
             if error.response["Error"]["Code"] != "AccessDeniedException":
                 return ""
             return str(error.response["Error"]["Message"])
         return ""
-
-
-IMAGE = image_manifest(CONFIG, LAYER)
-UPLOAD = "0f0e0d0c-0b0a-4908-8706-050403020100"
-STEPS: dict[str, tuple[str, str, bytes | None]] = {
-    "ecr:BatchGetImage": ("GET", "manifests/v1", None),
-    "ecr:GetDownloadUrlForLayer": ("GET", f"blobs/{digest_of(LAYER)}", None),
-    "ecr:BatchCheckLayerAvailability": ("HEAD", f"blobs/{digest_of(LAYER)}", None),
-    "ecr:InitiateLayerUpload": ("POST", "blobs/uploads/", b""),
-    "ecr:UploadLayerPart": ("PATCH", f"blobs/uploads/{UPLOAD}", b"x"),
-    "ecr:CompleteLayerUpload": ("PUT", f"blobs/uploads/{UPLOAD}?digest={digest_of(b'x')}", b""),
-    "ecr:PutImage": ("PUT", "manifests/v1", IMAGE),
-    "ecr:ListImages": ("GET", "tags/list", None),
-}
-CALLS: dict[str, tuple[str, dict[str, Any]]] = {
-    "ecr:BatchGetImage": ("batch_get_image", {"imageIds": [{"imageTag": "v1"}]}),
-    "ecr:GetDownloadUrlForLayer": ("get_download_url_for_layer", {"layerDigest": digest_of(LAYER)}),
-    "ecr:BatchCheckLayerAvailability": (
-        "batch_check_layer_availability",
-        {"layerDigests": [digest_of(LAYER)]},
-    ),
-    "ecr:InitiateLayerUpload": ("initiate_layer_upload", {}),
-    "ecr:UploadLayerPart": (
-        "upload_layer_part",
-        {"uploadId": UPLOAD, "partFirstByte": 0, "partLastByte": 0, "layerPartBlob": b"x"},
-    ),
-    "ecr:CompleteLayerUpload": (
-        "complete_layer_upload",
-        {"uploadId": UPLOAD, "layerDigests": [digest_of(b"x")]},
-    ),
-    "ecr:PutImage": ("put_image", {"imageManifest": IMAGE.decode(), "imageTag": "v1"}),
-    "ecr:ListImages": ("list_images", {}),
-}
 
 
 # --- token mode ------------------------------------------------------------------------------------------
@@ -115,33 +75,6 @@ def guest(emulator: Running) -> Side:
     """Another account, which talks to the first one's registry."""
     host = f"{OWNER}.dkr.ecr.us-east-1.localhost:{emulator.port}"
     return Side(emulator.ecr(GUEST), Registry(emulator.port, emulator.password(GUEST), host))
-
-
-@pytest.mark.parametrize("action", STEPS)
-@pytest.mark.parametrize("registry_says", ["Allow", "nothing", "Deny"])
-@pytest.mark.parametrize("repository_says", ["Allow", "nothing", "Deny"])
-def test_both_planes_agree_with_the_documented_table(
-    owner: Side, guest: Side, action: str, repository_says: str, registry_says: str
-) -> None:
-    """Reference, control plane 7.5: a Deny anywhere wins; another account needs an Allow of a policy."""
-    # Setting policies stays possible.
-    if repository_says != "nothing":
-        text = document(statement(repository_says, action))
-        owner.ecr.set_repository_policy(repositoryName=NAME, policyText=text)
-    if registry_says != "nothing":
-        owner.ecr.put_registry_policy(policyText=document(statement(registry_says, action, Resource=ARN)))
-    says = {repository_says, registry_says}
-    for side, account, is_own in ((owner, OWNER, True), (guest, GUEST, False)):
-        root = f"arn:aws:iam::{account}:root"
-        if "Deny" in says:
-            wanted = denied(root, action, "with an explicit deny in a resource-based policy")
-        elif is_own or "Allow" in says:
-            wanted = ""
-        else:
-            wanted = denied(root, action, f"because no resource-based policy allows the {action} action")
-        assert side.on_api(action) == wanted
-        is_head = STEPS[action][0] == "HEAD"
-        assert side.on_registry(action) == (action if is_head and wanted else wanted)
 
 
 def test_pull_is_refused_then_granted_and_push_stays_refused(owner: Side, guest: Side) -> None:
@@ -220,11 +153,6 @@ READ_ONLY = {"managed": "AmazonEC2ContainerRegistryReadOnly"}
 EVERYTHING = {"managed": "AmazonEC2ContainerRegistryFullAccess"}
 
 
-def user(name: str, *policies: Any, account: str = OWNER, **more: Any) -> dict[str, Any]:
-    keys = [{"id": f"AKIA{name.upper()}", "secret": f"secret-of-{name}"}]
-    return {"name": name, "account": account, "policies": list(policies), "accessKeys": keys, **more}
-
-
 @pytest.fixture
 def iam(tmp_path: Path) -> Iterator[Running]:
     """An emulator that verifies signatures, by the machine's own clock; boto3 signs with it."""
@@ -299,7 +227,7 @@ def test_identity_policies_decide_alike_on_both_planes(iam: Running) -> None:
     arn = f"arn:aws:iam::{OWNER}:user/reader"
     for action in STEPS:
         because = f"because no identity-based policy allows the {action} action"
-        may = action in (*PULL, "ecr:BatchCheckLayerAvailability", "ecr:ListImages")
+        may = action in READS
         wanted = "" if may else denied(arn, action, because)
         assert reader.on_api(action) == reader.on_registry(action) == wanted
 

@@ -21,14 +21,26 @@ from ecr_emu.control.model import Model
 ROOT = Path(ecr_emu.__file__).parent.parent
 MODEL = vendored.load()
 
-NO_SCANNER = "there is no scan engine"
+# Findings are written by background work, and the operation reads them as they are.
+WRITERS = {
+    "describe_image_scan_findings": [
+        ("ecr_emu.domain.scan_findings", "basic"),
+        ("ecr_emu.domain.scan_findings", "enhanced"),
+        ("ecr_emu.domain.scan_findings", "about_image"),
+    ],
+}
+
 NO_COPYING = "nothing is copied yet, so nothing can be told of it"
 # Members that are rightly without an answer, and why; what is inside of them is not looked at.
 UNANSWERED = {
     # "The new version of Amazon ECR Basic Scanning doesn't use" the two (ImageDetail, API reference).
     "ImageDetail.imageScanStatus": "DescribeImageScanFindings says it",
     "ImageDetail.imageScanFindingsSummary": "DescribeImageScanFindings says it",
-    "DescribeImageScanFindingsResponse.imageScanFindings": NO_SCANNER,
+    "AwsEcrContainerImageDetails.inUseCount": "no cluster runs the image here",
+    "EnhancedImageScanFinding.exploitAvailable": "no advisory says it",
+    "Recommendation.url": "sourceUrl has the advisory's address",
+    "CvssScoreAdjustment.metric": "scores are not adjusted",
+    "CvssScoreAdjustment.reason": "scores are not adjusted",
     "DescribeReplicationBackfillResultsRequest.resultStatusFilter": NO_COPYING,
     "DescribeReplicationBackfillResultsResponse.progress": NO_COPYING,
     "DescribeReplicationBackfillResultsResponse.failureCode": NO_COPYING,
@@ -113,7 +125,9 @@ def unanswered(model: Model) -> set[str]:
     """The members whose names the code of their operation does not know, each as Shape.member."""
     found = set()
     for snake, function in operations.implemented().items():
-        known = set(strings(function.__module__, function.__name__, set()))
+        known, seen = set(strings(function.__module__, function.__name__, set())), set()
+        for writer in WRITERS.get(snake, []):
+            known |= set(strings(*writer, seen))
         operation: Mapping[str, Any] = model.operations[model.operation_names[snake]]
         for side in ("input", "output"):
             for shape, name in members(model, operation[side]["shape"]):

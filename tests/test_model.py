@@ -107,7 +107,10 @@ def made_by(function: Callable[..., errors.EcrError]) -> errors.EcrError:
 FACTORIES = {
     name: function
     for name, function in vars(errors).items()
-    if inspect.isfunction(function) and function.__module__.startswith(errors.__name__)
+    if inspect.isfunction(function)
+    and function.__module__.startswith(errors.__name__)
+    # Not the one that gives an error another name.
+    and name != "of_query"
 }
 
 

@@ -1,158 +1,224 @@
-"""Real signers against the rules: boto3, the aws cli, curl and bare sockets, over HTTP.
+"""Real signers against a whole emulator with `--auth iam`: boto3, the aws cli, curl and bare sockets.
 
-What answers is a server of these tests that does nothing but verify; it is served as an emulator is.
+boto3 signs in this process as well, without a server between: what it would send goes to the WSGI function.
 """
 
-import base64
-import http.client
+import io
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.auth import SigV4Auth, SigV4QueryAuth
-from botocore.awsrequest import AWSRequest
+from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from ecr_emu import errors
-from ecr_emu.control.signatures import authenticate, signed_request
-from ecr_emu.core.principals import merge
-from ecr_emu.domain.principals import Credential
-from ecr_emu.domain.signed_requests import Claim
-from ecr_emu.errors import EcrError
+from ecr_emu.app import Application, build
 from ecr_emu.server import Server, bind
-from ecr_emu.store import principals
-from ecr_emu.store.database import Database
-from ecr_emu.wsgi import Environ, StartResponse, read_body
-from tests.clients import Reply
+from ecr_emu.settings import Settings
+from tests.clients import Registry, Reply
+from tests.steps import Site
 
-ACCOUNT = "111122223333"
+ACCOUNT, REGION = "111122223333", "eu-west-1"
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 SESSION_KEY, ENDS = "ASIAIOSFODNN7EXAMPLE", "2126-01-01T00:00:00Z"
 TOKEN = "IQoJb3JpZ2luX2VjE//+=="
-TARGET = "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories"
+USER_ARN = f"arn:aws:iam::{ACCOUNT}:user/alice"
+SESSION_ARN = f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/ci"
+PRINCIPALS = {
+    "users": [
+        {
+            "name": "alice",
+            "accessKeys": [{"id": KEY, "secret": SECRET}],
+            "policies": [{"managed": "AmazonEC2ContainerRegistryFullAccess"}],
+        }
+    ],
+    "roles": [
+        {
+            "name": "deploy",
+            "policies": [{"managed": "AmazonEC2ContainerRegistryReadOnly"}],
+            "sessions": [
+                {"name": "ci", "accessKeyId": SESSION_KEY, "secret": SECRET, "token": TOKEN, "expires": ENDS}
+            ],
+        }
+    ],
+}
+PREFIX = "AmazonEC2ContainerRegistry_V20150921"
+TARGET = f"{PREFIX}.DescribeRepositories"
 CONTENT_TYPE = "application/x-amz-json-1.1"
 WRONG = errors.invalid_signature().message
+INVALID_TOKEN = ("UnrecognizedClientException", "The security token included in the request is invalid.")
 AWS = Path(sys.executable).with_name("aws")
 
 
 @dataclass
-class Verifier:
-    """A WSGI function that answers 200 to whoever signs with one of its keys. Tests move its clocks."""
+class Machine:
+    """The machine's clock, which is some seconds ahead of that of the clients."""
 
-    store: Database
-    # How far the client's clock is behind, and how far the user has moved that of the emulator.
     ahead_seconds: float = 0
-    moved_seconds: float = 0
-    claims: list[Claim] = field(default_factory=list)
-    credentials: list[Credential] = field(default_factory=list)
-    targets: list[str] = field(default_factory=list)
-    port: int = 0
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        content: dict[str, object]
-        try:
-            self._verify(environ)
-            status, content = "200 OK", {"repositories": []}
-        except EcrError as error:
-            status, content = "400 Bad Request", {"__type": error.code, "message": error.message}
-        body = json.dumps(content).encode()
-        start_response(status, [("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(body)))])
-        return [body]
+    def __call__(self) -> float:
+        return time.time() + self.ahead_seconds
 
-    def _verify(self, environ: Environ) -> None:
-        request = signed_request(environ, read_body(environ, 1_000_000))
-        now = time.time() + self.ahead_seconds
-        with self.store.read() as connection:
-            claim, credential = authenticate(connection, request, now, now + self.moved_seconds)
-        self.claims.append(claim)
-        self.credentials.append(credential)
-        self.targets.append(environ.get("HTTP_X_AMZ_TARGET", ""))
+
+@dataclass(frozen=True)
+class Emulator:
+    """An emulator, its clock, and the two ways to reach it: by `port`, or in this process where it is 0."""
+
+    application: Application
+    machine: Machine
+    port: int
 
     @property
     def url(self) -> str:
-        return f"http://localhost:{self.port}"
+        return f"http://localhost:{self.port or 4566}"
+
+    @property
+    def site(self) -> Site:
+        return Site(self.application)
 
     def send(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> Reply:
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
-            connection.request(method, path, body, {"Host": f"localhost:{self.port}", **(headers or {})})
-            response = connection.getresponse()
-            return Reply(response.status, {}, response.read())
+        """A request as it is written here."""
+        host = f"localhost:{self.port or 4566}"
+        if self.port:
+            return Registry(self.port, None, host).request(method, path, body, headers)
+        given = dict(headers or {})
+        return self.site.ask(method, path, body, given, given.pop("Host", host))
+
+    def client(self, key: str = KEY, secret: str = SECRET, token: str | None = None) -> Any:
+        """A boto3 client."""
+        client = boto3.session.Session(key, secret, token, region_name=REGION).client(
+            "ecr", endpoint_url=self.url
+        )
+        if not self.port:
+            client.meta.events.register("before-send.ecr", self._answer)
+        return client
+
+    def _answer(self, request: Any, **_: Any) -> AWSResponse:
+        """What botocore gets in the place of an answer from the network."""
+        headers = {name: _text(value) for name, value in request.headers.items()}
+        path = "/" + request.url.partition("://")[2].partition("/")[2]
+        reply = self.send(request.method, path, request.body or b"", headers)
+        return AWSResponse(request.url, reply.status, reply.headers, _Raw(reply.body))
+
+    def last_caller(self) -> str:
+        """Who was the last to be let in or refused."""
+        return str(self.send("GET", "/_emu/decisions?limit=1").json()["decisions"][0]["principal"])
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+class _Raw(io.BytesIO):
+    """A body as botocore reads it."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield self.read()
+
+
+def start(folder: Path) -> tuple[Application, Machine]:
+    (folder / "iam.json").write_text(json.dumps(PRINCIPALS))
+    machine = Machine()
+    settings = Settings(
+        data_dir=folder / "data",
+        auth="iam",
+        account=ACCOUNT,
+        region=REGION,
+        iam_file=str(folder / "iam.json"),
+    )
+    return build(settings, machine), machine
 
 
 @pytest.fixture
-def verifier(tmp_path: Path) -> Iterator[Verifier]:
-    store = Database(tmp_path / "metadata.db")
-    users = [{"name": "alice", "accessKeys": [{"id": KEY, "secret": SECRET}]}]
-    session = {"name": "ci", "accessKeyId": SESSION_KEY, "secret": SECRET, "token": TOKEN, "expires": ENDS}
-    merge(store, {"users": users, "roles": [{"name": "deploy", "sessions": [session]}]}, ACCOUNT)
-    verifier = Verifier(store)
-    server = Server(verifier, bind("localhost", 0))
-    verifier.port = server.port
+def local(tmp_path: Path) -> Iterator[Emulator]:
+    """An emulator in this process."""
+    application, machine = start(tmp_path)
+    with closing(application):
+        yield Emulator(application, machine, 0)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Emulator]:
+    """An emulator behind its server."""
+    application, machine = start(tmp_path)
+    server = Server(application, bind("localhost", 0))
     server.start()
-    yield verifier
-    server.stop()
-    store.close()
+    with closing(application):
+        yield Emulator(application, machine, server.port)
+        server.stop()
 
 
-def client(
-    verifier: Verifier, key: str = KEY, secret: str = SECRET, token: str | None = None
-) -> closing[Any]:
-    session = boto3.session.Session(key, secret, token, region_name="eu-west-1")
-    return closing(session.client("ecr", endpoint_url=verifier.url))
+@pytest.fixture(params=["local", "served"])
+def emulator(request: pytest.FixtureRequest) -> Emulator:
+    """One of either kind."""
+    found: Emulator = request.getfixturevalue(request.param)
+    return found
 
 
-def refusal(verifier: Verifier, **options: Any) -> tuple[str, str]:
+def refusal(call: Callable[..., Any], **request: Any) -> tuple[str, str]:
     """Code and message that boto3 gets."""
-    with client(verifier, **options) as ecr, pytest.raises(ClientError) as problem:
-        ecr.describe_repositories()
+    with pytest.raises(ClientError) as problem:
+        call(**request)
     error = problem.value.response["Error"]
     return error["Code"], error["Message"]
 
 
+def list_refused(emulator: Emulator, **options: Any) -> tuple[str, str]:
+    with closing(emulator.client(**options)) as ecr:
+        return refusal(ecr.describe_repositories)
+
+
 def authorization(
-    verifier: Verifier, body: bytes = b"{}", headers: Mapping[str, str] | None = None
+    emulator: Emulator, body: bytes = b"{}", headers: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The headers of a request to / that is signed with the key."""
-    request = AWSRequest("POST", verifier.url + "/", {"X-Amz-Target": TARGET, **(headers or {})}, body)
-    SigV4Auth(Credentials(KEY, SECRET), "ecr", "eu-west-1").add_auth(request)
+    """The headers of a request to / that is signed with the user's key."""
+    request = AWSRequest("POST", emulator.url + "/", {"X-Amz-Target": TARGET, **(headers or {})}, body)
+    SigV4Auth(Credentials(KEY, SECRET), "ecr", REGION).add_auth(request)
     return dict(request.headers.items())
 
 
 # boto3
 
 
-@pytest.mark.parametrize(
-    ("key", "token", "arn"),
-    [
-        (KEY, None, f"arn:aws:iam::{ACCOUNT}:user/alice"),
-        (SESSION_KEY, TOKEN, f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/ci"),
-    ],
-)
-def test_boto3_signs_right(verifier: Verifier, key: str, token: str | None, arn: str) -> None:
-    with client(verifier, key, token=token) as ecr:
+@pytest.mark.parametrize(("key", "token", "arn"), [(KEY, None, USER_ARN), (SESSION_KEY, TOKEN, SESSION_ARN)])
+def test_boto3_signs_right(emulator: Emulator, key: str, token: str | None, arn: str) -> None:
+    with closing(emulator.client(key, token=token)) as ecr:
         assert ecr.describe_repositories()["repositories"] == []
-        ecr.describe_repositories(repositoryNames=["team/äpp" * 100])
-    claim = verifier.claims[0]
-    assert (claim.credential.access_key, claim.credential.region) == (key, "eu-west-1")
-    assert verifier.credentials[0].principal.arn == arn
+        assert emulator.last_caller() == arn
+        # The signature is right, or that would be said first.
+        code, _ = refusal(ecr.describe_repositories, repositoryNames=["team/äpp" * 100])
+        assert code == "InvalidParameterException"
 
 
-def test_a_wrong_secret_is_refused(verifier: Verifier) -> None:
-    assert refusal(verifier, secret=SECRET + "x") == ("InvalidSignatureException", WRONG)
+def test_the_region_is_the_one_that_was_signed_for(emulator: Emulator) -> None:
+    with closing(emulator.client()) as ecr:
+        made = ecr.create_repository(repositoryName="team/app")["repository"]
+    assert made["repositoryArn"] == f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/team/app"
+
+
+def test_a_session_may_do_what_its_role_may(emulator: Emulator) -> None:
+    with closing(emulator.client(SESSION_KEY, token=TOKEN)) as ecr:
+        code, message = refusal(ecr.create_repository, repositoryName="team/app")
+    assert code == "AccessDeniedException"
+    assert message.startswith(f"User: {SESSION_ARN} is not authorized to perform: ecr:CreateRepository on ")
+
+
+def test_a_wrong_secret_is_refused(emulator: Emulator) -> None:
+    assert list_refused(emulator, secret=SECRET + "x") == ("InvalidSignatureException", WRONG)
 
 
 @pytest.mark.parametrize(
@@ -160,88 +226,89 @@ def test_a_wrong_secret_is_refused(verifier: Verifier) -> None:
     [("AKIAI44QH8DHBEXAMPLE", None), (KEY, TOKEN), (SESSION_KEY, None), (SESSION_KEY, TOKEN + "x")],
     ids=["unknown key", "token with a user's key", "no token", "wrong token"],
 )
-def test_an_unknown_key_or_token_is_refused(verifier: Verifier, key: str, token: str | None) -> None:
-    assert refusal(verifier, key=key, token=token) == (
-        "UnrecognizedClientException",
-        "The security token included in the request is invalid.",
-    )
+def test_an_unknown_key_or_token_is_refused(emulator: Emulator, key: str, token: str | None) -> None:
+    assert list_refused(emulator, key=key, token=token) == INVALID_TOKEN
 
 
-def test_a_session_ends_by_the_emulators_clock(verifier: Verifier) -> None:
-    verifier.moved_seconds = datetime.fromisoformat(ENDS).timestamp() - time.time() - 60
-    with client(verifier, SESSION_KEY, token=TOKEN) as ecr:
+def test_a_session_ends_by_the_emulators_clock(local: Emulator) -> None:
+    ends = datetime.fromisoformat(ENDS).timestamp()
+    local.application.emulator.clock.set(ends - 60)
+    with closing(local.client(SESSION_KEY, token=TOKEN)) as ecr:
         ecr.describe_repositories()
-    verifier.moved_seconds += 60
-    assert refusal(verifier, key=SESSION_KEY, token=TOKEN) == (
+    local.application.emulator.clock.set(ends)
+    assert list_refused(local, key=SESSION_KEY, token=TOKEN) == (
         "ExpiredTokenException",
         "The security token included in the request is expired",
     )
 
 
-def test_a_key_that_is_deleted_ends_at_once(verifier: Verifier) -> None:
-    with client(verifier) as ecr:
+def test_a_key_that_is_deleted_ends_at_once(emulator: Emulator) -> None:
+    with closing(emulator.client()) as ecr:
         ecr.describe_repositories()
-    with verifier.store.write() as transaction:
-        assert principals.delete_key(transaction, KEY)
-    assert refusal(verifier)[0] == "UnrecognizedClientException"
+    gone = emulator.send("DELETE", "/_emu/iam", json.dumps({"accessKeyId": KEY}).encode())
+    assert gone.status == 200
+    assert list_refused(emulator) == INVALID_TOKEN
 
 
-def test_what_is_not_signed_has_no_token(verifier: Verifier) -> None:
-    error = verifier.send("POST", "/", b"{}", {"X-Amz-Target": TARGET}).json()
-    assert error == {
+def test_what_is_not_signed_has_no_token(emulator: Emulator) -> None:
+    assert emulator.send("POST", "/", b"{}", {"X-Amz-Target": TARGET}).json() == {
         "__type": "MissingAuthenticationTokenException",
         "message": "Missing Authentication Token",
     }
 
 
 @pytest.mark.parametrize("minutes", [-16, 16])
-def test_a_clock_that_is_wrong_is_refused(verifier: Verifier, minutes: int) -> None:
-    verifier.ahead_seconds = minutes * 60
-    code, message = refusal(verifier)
+def test_a_clock_that_is_wrong_is_refused(local: Emulator, minutes: int) -> None:
+    local.machine.ahead_seconds = minutes * 60
+    code, message = list_refused(local)
     assert code == "InvalidSignatureException"
     assert message.startswith("Signature expired: " if minutes > 0 else "Signature not yet current: ")
     assert message.endswith(" - 15 min.)" if minutes > 0 else " + 15 min.)")
-    verifier.ahead_seconds = minutes / 2 * 60
-    with client(verifier) as ecr:
+    local.machine.ahead_seconds = minutes / 2 * 60
+    with closing(local.client()) as ecr:
         ecr.describe_repositories()
 
 
-def test_a_presigned_url_of_boto3_is_right(verifier: Verifier) -> None:
-    with client(verifier, SESSION_KEY, token=TOKEN) as ecr:
+def test_a_presigned_url_of_boto3_is_right(emulator: Emulator) -> None:
+    with closing(emulator.client(SESSION_KEY, token=TOKEN)) as ecr:
         url = ecr.generate_presigned_url("describe_repositories", ExpiresIn=60)
-    path = url.removeprefix(verifier.url)
+    path = url.removeprefix(emulator.url)
     # Neither the target nor the body is part of a URL: who has it sends what was signed.
     headers = {"X-Amz-Target": TARGET, "Content-Type": CONTENT_TYPE}
-    assert verifier.send("POST", path, b"", headers).status == 200
-    assert (verifier.claims[0].session_token, verifier.claims[0].expires_seconds) == (TOKEN, 60)
-    verifier.ahead_seconds = 61
-    assert verifier.send("POST", path, b"", headers).json()["message"].endswith(" - 1 min.)")
-    verifier.ahead_seconds = 0
-    assert verifier.send("POST", path, b"{}", headers).json()["message"] == WRONG
-    other = {**headers, "X-Amz-Target": TARGET.replace("Describe", "Delete")}
-    assert verifier.send("POST", path, b"", other).json()["message"] == WRONG
+    assert emulator.send("POST", path, b"", headers).json() == {"repositories": []}
+    assert emulator.last_caller() == SESSION_ARN
+    assert emulator.send("POST", path, b"{}", headers).json()["message"] == WRONG
+    other = {**headers, "X-Amz-Target": TARGET.replace("DescribeRepositories", "DescribeRegistry")}
+    assert emulator.send("POST", path, b"", other).json()["message"] == WRONG
+    emulator.machine.ahead_seconds = 61
+    assert emulator.send("POST", path, b"", headers).json()["message"].endswith(" - 1 min.)")
 
 
-def test_a_presigned_get_is_right(verifier: Verifier) -> None:
-    request = AWSRequest("GET", verifier.url + "/?Action=a b&Zo=é", {}, b"")
+def test_a_query_is_signed_however_it_is_written(emulator: Emulator) -> None:
+    request = AWSRequest("POST", emulator.url + "/?Action=a b&Zo=é", {"X-Amz-Target": TARGET}, b"")
     request.url = request.url.replace(" ", "%20").replace("é", "%C3%A9")
-    SigV4QueryAuth(Credentials(KEY, SECRET), "ecr", "eu-west-1", 60).add_auth(request)
-    assert verifier.send("GET", request.url.removeprefix(verifier.url)).status == 200
+    SigV4QueryAuth(Credentials(KEY, SECRET), "ecr", REGION, 60).add_auth(request)
+    path = request.url.removeprefix(emulator.url)
+    assert emulator.send("POST", path, b"", {"X-Amz-Target": TARGET}).status == 200
+    assert emulator.send("POST", f"{path}&a", b"", {"X-Amz-Target": TARGET}).status == 400
 
 
 # the aws cli
 
 
-def aws(verifier: Verifier, secret: str) -> subprocess.CompletedProcess[str]:
+def aws(
+    emulator: Emulator, *command: str, key: str = KEY, secret: str = SECRET, token: str = ""
+) -> subprocess.CompletedProcess[str]:
     environment = {
-        "AWS_ACCESS_KEY_ID": SESSION_KEY,
+        "AWS_ACCESS_KEY_ID": key,
         "AWS_SECRET_ACCESS_KEY": secret,
-        "AWS_SESSION_TOKEN": TOKEN,
         "AWS_CONFIG_FILE": "/nonexistent",
+        "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
         "PATH": str(AWS.parent),
+        **({"AWS_SESSION_TOKEN": token} if token else {}),
     }
     return subprocess.run(
-        [AWS, "--endpoint-url", verifier.url, "--region", "eu-west-1", "ecr", "describe-repositories"],
+        [AWS, "--endpoint-url", emulator.url, "--region", REGION, "ecr", *command],
         env=environment,
         capture_output=True,
         text=True,
@@ -250,41 +317,45 @@ def aws(verifier: Verifier, secret: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_aws_cli_signs_right(verifier: Verifier) -> None:
-    done = aws(verifier, SECRET)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"repositories": []}
-    assert verifier.credentials[0].principal.kind == "assumed-role"
+def test_the_aws_cli_signs_right_and_logs_in(served: Emulator) -> None:
+    made = aws(served, "create-repository", "--repository-name", "team/app")
+    assert made.returncode == 0, made.stderr
+    password = aws(served, "get-login-password", key=SESSION_KEY, token=TOKEN)
+    assert password.returncode == 0, password.stderr
+    assert served.last_caller() == SESSION_ARN
+    registry = Registry(served.port, password.stdout.strip())
+    assert registry.request("GET", "/v2/team/app/tags/list").json() == {"name": "team/app", "tags": []}
+    denied = registry.request("POST", "/v2/team/app/blobs/uploads/")
+    assert (denied.status, denied.error[0]) == (403, "DENIED")
 
 
-def test_the_aws_cli_shows_what_is_wrong(verifier: Verifier) -> None:
-    done = aws(verifier, "other")
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"secret": "other"}, "InvalidSignatureException"),
+        ({"key": SESSION_KEY, "token": "other"}, "UnrecognizedClientException"),
+    ],
+)
+def test_the_aws_cli_shows_what_is_wrong(served: Emulator, options: Any, code: str) -> None:
+    done = aws(served, "describe-repositories", **options)
     assert done.returncode != 0
-    assert "(InvalidSignatureException)" in done.stderr
-    assert WRONG in done.stderr
+    assert f"({code})" in done.stderr
     assert "other" not in done.stderr
 
 
 # curl
 
 
-def curl_version() -> tuple[int, ...]:
-    if shutil.which("curl") is None:
-        return (0,)
-    words = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout.split()
-    return tuple(int(part) for part in words[1].split(".")[:2])
-
-
-@pytest.mark.skipif(curl_version() < (7, 86), reason="curl signs the headers it is given since 7.86")
-@pytest.mark.parametrize(("secret", "status"), [(SECRET, 200), ("other", 400)])
-def test_curl_signs_right(verifier: Verifier, secret: str, status: int) -> None:
+def curl(emulator: Emulator, key: str, secret: str, *more: str) -> tuple[int, Any]:
+    """The status and the answer of a signed call."""
+    need_curl()
     done = subprocess.run(
         [
             *("curl", "--silent", "--show-error", "--max-time", "30", "--write-out", "\n%{http_code}"),
-            *("--aws-sigv4", "aws:amz:eu-west-1:ecr", "--user", f"{SESSION_KEY}:{secret}"),
+            *("--aws-sigv4", f"aws:amz:{REGION}:ecr", "--user", f"{key}:{secret}"),
             *("--header", f"X-Amz-Target: {TARGET}", "--header", f"Content-Type: {CONTENT_TYPE}"),
-            *("--header", "X-Amz-Security-Token: " + TOKEN),
-            *("--data", "{}", verifier.url + "/"),
+            *more,
+            *("--data", "{}", emulator.url + "/"),
         ],
         capture_output=True,
         text=True,
@@ -292,92 +363,34 @@ def test_curl_signs_right(verifier: Verifier, secret: str, status: int) -> None:
         check=True,
     )
     body, _, code = done.stdout.rpartition("\n")
-    assert (int(code), json.loads(body).get("message")) == (status, None if status == 200 else WRONG)
+    return int(code), json.loads(body)
 
 
-# by hand
+def need_curl() -> None:
+    """curl signs since 7.75, and the headers that it is given since 7.86."""
+    assert shutil.which("curl"), "curl is missing: install it (Debian package: curl)"
+    words = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout.split()
+    version = tuple(int(part) for part in words[1].split(".")[:2])
+    assert version >= (7, 86), f"curl {words[1]} does not sign its headers: install 7.86 or newer"
 
 
-def test_a_header_that_comes_twice_is_signed_with_a_comma(verifier: Verifier) -> None:
-    headers = authorization(verifier, b"", {"My-Header1": "value2,value1"})
-    headers.pop("My-Header1")
-    lines = [f"{name}: {value}" for name, value in headers.items()]
-    lines += [
-        f"Host: localhost:{verifier.port}",
-        "My-Header1:  value2",
-        "My-Header1: value1  ",
-        "Content-Length: 0",
-    ]
-    assert raw(verifier, "POST / HTTP/1.1", lines).startswith(b"HTTP/1.1 200")
+IN_TOKEN = ("--header", f"X-Amz-Security-Token: {TOKEN}")
 
 
-def raw(verifier: Verifier, request_line: str, lines: list[str]) -> bytes:
-    message = "\r\n".join([request_line, *lines, "Connection: close", "", ""])
-    with socket.create_connection(("127.0.0.1", verifier.port), timeout=30) as connection:
-        connection.sendall(message.encode("latin-1"))
-        answer = b""
-        while chunk := connection.recv(65_536):
-            answer += chunk
-    return answer
-
-
-def test_the_hash_of_another_body_is_refused(verifier: Verifier) -> None:
-    sha256 = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
-    for body, content, status in (
-        (b"{}", sha256, 200),
-        (b"{ }", sha256, 400),
-        (b"{}", "UNSIGNED-PAYLOAD", 400),
-    ):
-        headers = authorization(verifier, b"{}", {"X-Amz-Content-SHA256": content})
-        assert verifier.send("POST", "/", body, headers).status == status
-
-
-def test_a_signature_does_not_serve_another_host(verifier: Verifier) -> None:
-    headers = authorization(verifier)
-    assert verifier.send("POST", "/", b"{}", headers).status == 200
-    other = {**headers, "Host": f"111122223333.dkr.ecr.eu-west-1.localhost:{verifier.port}"}
-    assert verifier.send("POST", "/", b"{}", other).json()["message"] == WRONG
-
-
-@pytest.mark.parametrize("extra", ["X-Amz-Target: other", "X_Amz_Target: other", "X-Amz-Other: x"])
-@pytest.mark.parametrize("is_first", [True, False])
-def test_nothing_can_be_added_to_a_signed_request(verifier: Verifier, extra: str, is_first: bool) -> None:
-    lines = [f"{name}: {value}" for name, value in authorization(verifier, b"").items()]
-    lines += [f"Host: localhost:{verifier.port}", "Content-Length: 0"]
-    answer = raw(verifier, "POST / HTTP/1.1", [extra, *lines] if is_first else [*lines, extra])
-    # Of a name with an underscore either may win: what is verified is what the application sees.
-    assert answer.startswith(b"HTTP/1.1 400") or (extra.startswith("X_") and verifier.targets == [TARGET])
-
-
+@pytest.mark.parametrize("more", [(), ("--http2-prior-knowledge",)], ids=["HTTP/1.1", "HTTP/2"])
 @pytest.mark.parametrize(
-    "value",
-    [
-        "",
-        "AWS4-HMAC-SHA256",
-        "AWS4-HMAC-SHA256 Credential",
-        "AWS4-HMAC-SHA256 Credential=,SignedHeaders=,Signature=",
-        "AWS4-HMAC-SHA256 Credential=a/b/c/d/e,SignedHeaders=host,Signature=f",
-        "AWS4-HMAC-SHA256 " + "Credential=" + "a" * 20_000,
-        "Bearer ÿþ",
-        "Basic " + base64.b64encode(b"AWS:x").decode(),
-        "none",
-    ],
-    ids=lambda value: value[:40],
+    ("key", "token", "arn"),
+    [(KEY, (), USER_ARN), (SESSION_KEY, IN_TOKEN, SESSION_ARN)],
+    ids=["user", "session"],
 )
-@pytest.mark.parametrize("times", [1, 2])
-def test_what_is_no_signature_is_refused(verifier: Verifier, value: str, times: int) -> None:
-    lines = [f"Host: localhost:{verifier.port}", "X-Amz-Date: 20150830T123600Z", "Content-Length: 0"]
-    answer = raw(verifier, "POST / HTTP/1.1", [*lines, *[f"Authorization: {value}"] * times])
-    assert answer.startswith(b"HTTP/1.1 400")
-    assert verifier.claims == []
+def test_curl_signs_right(served: Emulator, key: str, token: Any, arn: str, more: Any) -> None:
+    assert curl(served, key, SECRET, *token, *more) == (200, {"repositories": []})
+    assert served.last_caller() == arn
 
 
-def test_a_replayed_request_is_good_until_its_time_is_over(verifier: Verifier) -> None:
-    headers = authorization(verifier)
-    for _ in range(2):
-        assert verifier.send("POST", "/", b"{}", headers).status == 200
-    verifier.ahead_seconds = 905
-    signed_at = datetime.strptime(headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    message = verifier.send("POST", "/", b"{}", headers).json()["message"]
-    assert message.startswith(f"Signature expired: {headers['X-Amz-Date']} is now earlier than ")
-    assert f"{signed_at + timedelta(seconds=905):%Y%m%dT%H}" in message
+def test_curl_is_refused_with_a_wrong_secret_or_without_its_token(served: Emulator) -> None:
+    wrong = {"__type": "InvalidSignatureException", "message": WRONG}
+    assert curl(served, KEY, "other") == (400, wrong)
+    assert curl(served, SESSION_KEY, "other", *IN_TOKEN) == (400, wrong)
+    code, message = INVALID_TOKEN
+    assert curl(served, SESSION_KEY, SECRET) == (400, {"__type": code, "message": message})

@@ -38,6 +38,11 @@ with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) a
     response = connection.getresponse()
     response.read()
     answers.append([response.status, response.headers["WWW-Authenticate"][:5]])
+    scope = SCOPE.replace("/ecr/", "/sts/")
+    headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}"}
+    connection.request("GET", "/?Action=GetCallerIdentity&Version=2011-06-15", headers=headers)
+    response = connection.getresponse()
+    answers.append([response.status, "000000000000:root" in response.read().decode()])
 print(json.dumps({"answers": answers, "modules": list(sys.modules)}))
 server.stop()
 application.close()
@@ -53,5 +58,5 @@ def test_the_first_answers_need_no_heavy_module(tmp_path: Path) -> None:
         check=True,
     )
     seen = json.loads(done.stdout)
-    assert seen["answers"] == [[200, '{"repositories":[]}'], [401, "Basic"]]
+    assert seen["answers"] == [[200, '{"repositories":[]}'], [401, "Basic"], [200, True]]
     assert set(HEAVY) & {module.partition(".")[0] for module in seen["modules"]} == set()

@@ -8,6 +8,7 @@ from ecr_emu import __version__
 
 # Where each command is: the server shall not wait for the imports of the others.
 COMMANDS = {
+    "advisories": "ecr_emu.cli.advisories:advisories",
     "gc": "ecr_emu.cli.gc:gc",
     "images": "ecr_emu.cli.images:images",
     "import": "ecr_emu.cli.import_aws:import_images",
@@ -15,6 +16,8 @@ COMMANDS = {
     "clock": "ecr_emu.cli.clock:clock",
     "lifecycle": "ecr_emu.cli.lifecycle:lifecycle",
     "policy": "ecr_emu.cli.policy:policy",
+    "sbom": "ecr_emu.cli.sbom:sbom",
+    "scan": "ecr_emu.cli.scan:scan",
     "serve": "ecr_emu.cli.serve:serve",
     "why": "ecr_emu.cli.why:why",
     "work": "ecr_emu.cli.work:work",

@@ -42,6 +42,19 @@ def post(endpoint: str, path: str, content: object, query: Query | None = None) 
         return _json(endpoint, response.read())
 
 
+def put(endpoint: str, path: str, content: object) -> Any:
+    """The answer to a PUT of JSON."""
+    body = json.dumps(content).encode()
+    with _asking(endpoint, "PUT", path, body, "application/json") as response:
+        return _json(endpoint, response.read())
+
+
+def delete(endpoint: str, path: str) -> Any:
+    """The answer to a DELETE."""
+    with _asking(endpoint, "DELETE", path, None, "") as response:
+        return _json(endpoint, response.read())
+
+
 def lines(endpoint: str, path: str, query: Query | None = None) -> Iterator[bytes]:
     """The lines of the answer to a GET."""
     with _asking(endpoint, "GET", _target(path, query), None, "") as response:

@@ -1,5 +1,6 @@
 """What the pages may do: the emulator, and its background work."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
@@ -20,12 +21,16 @@ class Jobs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """What a page needs. Of the `total` operations of the AWS API some are implemented."""
+    """What a page needs. Of the `total` operations of the AWS API some are implemented.
+
+    `read_findings` reads an object in the shape of the API's ImageScanFindings; it raises ValueError.
+    """
 
     emulator: Emulator
     jobs: Jobs
     implemented: int
     total: int
+    read_findings: Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 def body() -> dict[str, Any]:

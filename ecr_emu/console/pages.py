@@ -1,11 +1,13 @@
 """The /_emu/ calls. The larger ones have a file of their own."""
 
-from flask import Flask, jsonify
+from urllib.parse import urlsplit
+
+from flask import Flask, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from ecr_emu import __version__
-from ecr_emu.console import clock, decisions, iam, images, lifecycle
+from ecr_emu.console import clock, decisions, iam, images, lifecycle, scans
 from ecr_emu.console.admin import Admin
 from ecr_emu.core.reset import reset
 
@@ -18,6 +20,18 @@ def create(admin: Admin) -> Flask:
     images.add(pages, admin)
     decisions.add(pages, admin)
     lifecycle.add(pages, admin)
+    scans.add(pages, admin)
+
+    @pages.before_request
+    def refuse_other_sites() -> None:
+        # A page of another site that is open in the user's browser may send requests here, but not hide that.
+        origin = request.headers.get("Origin")
+        is_own = origin is None or urlsplit(origin).netloc == request.host
+        if not is_own or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+            abort(
+                403,
+                "pages of other sites may not ask; ask from the command line, or from a page of this server",
+            )
 
     @pages.get("/_emu/health")
     def health() -> ResponseReturnValue:

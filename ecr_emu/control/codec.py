@@ -33,7 +33,11 @@ class Codec:
 
     def reader(self, operation: str) -> Callable[[object], dict[str, Any]]:
         """From a parsed body to the operation's input: checked, bytes decoded, unknown members left out."""
-        read = self._reader(self._model.operations[operation]["input"]["shape"])
+        return self.reader_of(self._model.operations[operation]["input"]["shape"])
+
+    def reader_of(self, shape: str) -> Callable[[object], dict[str, Any]]:
+        """The same for a structure of the model."""
+        read = self._reader(shape)
 
         def read_request(body: object) -> dict[str, Any]:
             broken: list[EcrError] = []

@@ -37,9 +37,9 @@ def signed_request(environ: Environ, body: bytes) -> SignedRequest:
 
 
 def authenticate(
-    connection: Connection, request: SignedRequest, signed_now: float, now: float
+    connection: Connection, request: SignedRequest, signed_now: float, now: float, service: str = "ecr"
 ) -> tuple[Claim, Credential]:
-    """Who signed the request, and for where. Raises AWS's errors, in AWS's order.
+    """Who signed the request to a service, and for where. Raises AWS's errors, in AWS's order.
 
     Clients sign with the machine's time, `signed_now`; sessions end by the emulator's, `now`.
     """
@@ -47,7 +47,7 @@ def authenticate(
         claim = signed_requests.read(request)
         if claim is None:
             raise errors.missing_authentication_token()
-        sigv4.check_claim(claim, request, signed_now)
+        sigv4.check_claim(claim, request, signed_now, service)
         credential = principals.find_key(connection, claim.credential.access_key)
         if credential is None:
             raise errors.unrecognized_client()

@@ -3,7 +3,8 @@
 from sqlite3 import Connection
 
 from ecr_emu import errors
-from ecr_emu.core import after_push
+from ecr_emu.context import Call
+from ecr_emu.core import after_push, quotas, scan
 from ecr_emu.store import images
 from ecr_emu.store.images import Image
 from ecr_emu.store.repositories import Repository
@@ -21,12 +22,15 @@ def archive(transaction: Connection, repository: Repository, image: Image, now: 
         raise errors.storage_class_not_supported(image.digest, None, "ARCHIVE")
     if status == "ACTIVE":
         images.archive(transaction, image, now)
+        scan.archive(transaction, image, now)
 
 
-def restore(
-    transaction: Connection, repository: Repository, image: Image, now: float, restore_seconds: float
-) -> None:
-    """Take the image back, which sets going what a push does (ECR user guide, Restoring an image)."""
-    images.restore(transaction, image, now + restore_seconds)
+def restore(call: Call, transaction: Connection, repository: Repository, image: Image) -> bool:
+    """Take the image back, which sets going what a push does (ECR user guide, Restoring an image).
+
+    True when there is work for the background now.
+    """
+    images.restore(transaction, image, call.now + call.emulator.settings.restore_seconds)
+    scan.restore(transaction, image)
     settings = after_push.find_settings(transaction, repository)
-    after_push.start(transaction, now, repository, image, settings)
+    return after_push.start(transaction, call.now, repository, image, settings, quotas.of(call))

@@ -16,10 +16,11 @@ _CREDENTIAL = re.compile(r"Credential=([^,\s]*)")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The parts of a credential scope that name the caller and the region."""
+    """The parts of a credential scope that name the caller, the region and the service."""
 
     access_key: str
     region: str
+    service: str = "ecr"
 
 
 def parse_scope(authorization: str) -> Scope | None:
@@ -35,7 +36,7 @@ def scope_of_credential(credential: str) -> Scope | None:
     parts = credential.rsplit("/", 4)
     if len(parts) != 5 or parts[4] != "aws4_request" or not parts[0]:
         return None
-    return Scope(parts[0], parts[2]) if re.fullmatch(r"[a-z0-9-]{1,64}", parts[2]) else None
+    return Scope(parts[0], parts[2], parts[3]) if re.fullmatch(r"[a-z0-9-]{1,64}", parts[2]) else None
 
 
 def account_of_access_key(access_key: str) -> str | None:
@@ -49,3 +50,9 @@ def account_of_access_key(access_key: str) -> str | None:
     account = (bits & 0x7FFF_FFFF_FF80) >> 7
     # Keys from before 2019 have the top bit clear and hold no account.
     return f"{account:012d}" if bits >> 47 and account < 10**12 else None
+
+
+def session_key_of(account: str, random_bits: int) -> str:
+    """An access key of a session that holds its account; of the random bits, 39 are used."""
+    bits = (1 << 40 | int(account)) << 39 | random_bits & ((1 << 39) - 1)
+    return "ASIA" + base64.b32encode(bits.to_bytes(10, "big")).decode()

@@ -16,17 +16,24 @@ from ecr_emu.domain.iam.requests import Principal
 ROOT, USER, ROLE = "root", "user", "role"
 # What a list of policies is when there are none.
 NONE = "[]"
+NO_TAGS = "{}"
 
 _ARN = re.compile(r"arn:aws:iam::([0-9]{12}):(?:(root)|(user|role)(/(?:.*/)?)([^/]+))", re.ASCII)
 _ACCOUNT = re.compile(r"(?:arn:aws:iam::)?([0-9]{12})(?::root)?", re.ASCII)
 _SESSION_ARN = re.compile(r"arn:aws:sts::([0-9]{12}):assumed-role/([^/]+)/([^/]+)", re.ASCII)
+_OF_ROOT = (
+    '[{"name": "root", "document": {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}}]'
+)
 # IAM user guide, IAM identifiers.
 _PREFIXES = {ROOT: "", USER: "AIDA", ROLE: "AROA"}
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An access key. One of a session has a name, a token and an end. `policies` are those of the session."""
+    """An access key. One of a session has a name, a token and an end.
+
+    `policies` and `tags` are those of the session: a JSON list and a JSON object.
+    """
 
     id: str
     secret: str = field(repr=False)
@@ -34,6 +41,7 @@ class Key:
     token: str = field(default="", repr=False)
     expires_at: float | None = None
     policies: str = NONE
+    tags: str = NO_TAGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +125,15 @@ class Credential:
 
 
 def credential(key: Key, entry: Entry, identity: Identity) -> Credential:
-    """The key of an entry, ready for use."""
+    """The key of an entry, ready for use.
+
+    The tags of a session come before those of its role (IAM user guide, Pass session tags in STS). Whoever
+    the root of an account federates has what the session policies allow.
+    """
+    if key.tags != NO_TAGS:
+        identity = replace(identity, tags={**identity.tags, **json.loads(key.tags)})
+    if key.session_name and entry.name.kind == ROOT:
+        identity = replace(identity, policies=read_policies(_OF_ROOT, policies.IDENTITY))
     return Credential(
         key.id,
         key.secret,
@@ -130,6 +146,9 @@ def credential(key: Key, entry: Entry, identity: Identity) -> Credential:
 
 
 def session_arn(name: Name, session: str) -> str:
+    """Of a session of a role; of one of a user or a root, the ARN of whom they federated."""
+    if name.kind != ROLE:
+        return f"arn:aws:sts::{name.account}:federated-user/{session}"
     return f"arn:aws:sts::{name.account}:assumed-role/{name.name}/{session}"
 
 
@@ -165,6 +184,8 @@ def _principal(entry: Entry, session: str, unique_id: str) -> Principal:
     name = entry.name
     if session:
         arn = session_arn(name, session)
+        if name.kind != ROLE:
+            return Principal(arn, name.account, "federated-user", user_arn=entry.arn)
         return Principal(arn, name.account, "assumed-role", entry.arn, unique_id=unique_id)
     return Principal(entry.arn, name.account, name.kind, unique_id=unique_id)
 

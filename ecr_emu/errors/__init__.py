@@ -11,6 +11,7 @@ from ecr_emu.errors.error import EcrError as EcrError
 from ecr_emu.errors.images import *
 from ecr_emu.errors.layers import *
 from ecr_emu.errors.policies import *
+from ecr_emu.errors.query import *
 from ecr_emu.errors.registries import *
 from ecr_emu.errors.repositories import *
 from ecr_emu.errors.requests import *

@@ -2,6 +2,7 @@
 
 Little work is done in the thread: it is quicker done than a process is started. A computing thread makes
 every request wait, so an emulator with many images leaves the work to a child (docs/decisions/0005-jobs.md).
+So does one that has to look into an image: who knows what is in it.
 """
 
 import json
@@ -12,14 +13,16 @@ import threading
 
 from ecr_emu.context import Emulator
 from ecr_emu.jobs import schedule
-from ecr_emu.store import images, jobs
+from ecr_emu.store import images, jobs, scans
 
 log = logging.getLogger(__name__)
 
 # With more images than this the work is done by a child: evaluating so many takes some milliseconds.
 MANY_IMAGES = 2_000
-# How long the thread waits after a failure of its own.
-RETRY_SECONDS = 60.0
+# How long the thread waits after a failure, at first and at most.
+FIRST_RETRY_SECONDS, RETRY_SECONDS = 1.0, 60.0
+# How often it looks for new advisories, where images are scanned again with them.
+ADVISORIES_SECONDS = 5.0
 # How long the thread sleeps at most: another process may have changed what is due.
 MAX_SLEEP_SECONDS = 3600.0
 
@@ -32,6 +35,8 @@ class Runner:
         self._working = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+        self._failures = 0
+        self._advisories: tuple[int, int] | None = None
 
     def start(self) -> None:
         """Do what falls due from now on, until `stop`."""
@@ -54,20 +59,25 @@ class Runner:
         """Do all that is due now, before returning; what was done, in order."""
         with self._working:
             until = self._emulator.clock()
-            return self._run_here(until) if self._has_few_images() else self._run_in_child(until)
+            reports = self._finish_injected(until)
+            return reports + (self._run_here(until) if self._is_light(until) else self._run_in_child(until))
 
     def _run(self) -> None:
         wake = self._emulator.wake
         while not self._stopping.is_set():
             try:
-                wake.wait(max(self.seconds_to_sleep(), 0))
+                wake.wait(max(self._seconds_to_wait(), 0))
                 wake.clear()
+                if not self._stopping.is_set():
+                    self._notice_advisories()
                 if not self._stopping.is_set() and self.seconds_to_sleep() <= 0:
                     self.run_due()
             except Exception:
                 # A full disk, say. The work is still due.
                 log.exception("background work failed")
-                self._stopping.wait(RETRY_SECONDS)
+                self._failures += 1
+            if self._failures:
+                self._stopping.wait(min(FIRST_RETRY_SECONDS * 2**self._failures, RETRY_SECONDS))
 
     def seconds_to_sleep(self) -> float:
         """Until something is due; 0 or less when something is."""
@@ -78,16 +88,41 @@ class Runner:
         is_waiting = seconds > 0 and self._emulator.clock.is_frozen
         return MAX_SLEEP_SECONDS if is_waiting else min(seconds, MAX_SLEEP_SECONDS)
 
-    def _has_few_images(self) -> bool:
+    def _seconds_to_wait(self) -> float:
+        """The same, or less where new advisories are waited for: nobody tells of them."""
         with self._emulator.store.read() as connection:
-            return images.count_up_to(connection, MANY_IMAGES) < MANY_IMAGES
+            is_curious = scans.have_continuous(connection)
+        return min(self.seconds_to_sleep(), ADVISORIES_SECONDS if is_curious else MAX_SLEEP_SECONDS)
+
+    def _notice_advisories(self) -> None:
+        """When the advisories have changed, let the images that are scanned continuously be scanned again."""
+        from ecr_emu.jobs import rematch
+
+        self._advisories = rematch.notice(self._emulator, self._advisories)
+
+    def _is_light(self, until: float) -> bool:
+        with self._emulator.store.read() as connection:
+            is_small = images.count_up_to(connection, MANY_IMAGES) < MANY_IMAGES
+            return is_small and scans.first_due(connection, until) is None
+
+    def _finish_injected(self, until: float) -> list[dict[str, object]]:
+        """Scans whose findings the user has given need no child."""
+        with self._emulator.store.read() as connection:
+            job = jobs.of_kind(connection, jobs.SCAN)
+        if job is None or job.due_at > until:
+            return []
+        from ecr_emu.jobs import scan
+
+        return scan.finish_injected(self._emulator.store, self._emulator.blobs, job, until)
 
     def _run_here(self, until: float) -> list[dict[str, object]]:
         # Nothing is due in the first moments of a server.
         from ecr_emu.jobs.work import Workplace, run_pending
 
         emulator = self._emulator
-        return run_pending(Workplace(emulator.store, emulator.blobs, emulator.settings), until)
+        reports = run_pending(Workplace(emulator.store, emulator.blobs, emulator.settings), until)
+        self._failures = 0
+        return reports
 
     def _run_in_child(self, until: float) -> list[dict[str, object]]:
         settings = self._emulator.settings
@@ -103,6 +138,10 @@ class Runner:
         finished = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if finished.returncode:
             log.error("background work failed: %s", finished.stderr.strip())
+            self._failures += 1
             return [{"kind": "work", "error": finished.stderr.strip()}]
+        self._failures = 0
+        # It wrote to the same file.
+        self._emulator.store.forget()
         reports: list[dict[str, object]] = json.loads(finished.stdout)
         return reports

@@ -23,6 +23,8 @@ from ecr_emu.registry.request import Request
 from ecr_emu.store import principals
 from ecr_emu.wsgi import Environ, Response, StartResponse, client, drain, origin, respond
 
+# No login token of ours makes a longer header.
+MAX_REMEMBERED_BYTES = 2048
 API_VERSION = ("Docker-Distribution-Api-Version", "registry/2.0")
 
 log = logging.getLogger(__name__)
@@ -157,7 +159,10 @@ def _known(emulator: Emulator, token: LoginToken, now: float) -> Credential:
 
 
 def _log_in(emulator: Emulator, environ: Environ, registry: Registry, now: float) -> LoginToken:
-    scheme, user, password = _credentials(environ.get("HTTP_AUTHORIZATION", ""))
+    authorization = environ.get("HTTP_AUTHORIZATION", "")
+    # A stranger's long header is not worth the memory.
+    read = _credentials if len(authorization) <= MAX_REMEMBERED_BYTES else _credentials.__wrapped__
+    scheme, user, password = read(authorization)
     if scheme != "basic":
         raise _challenge(emulator, environ)
     # A login token is a JWT; anything else was never one of ours.

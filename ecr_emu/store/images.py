@@ -128,6 +128,12 @@ def find_tagged(connection: Connection, repository: Repository, tag: str) -> Ima
     return _image(row) if row else None
 
 
+def tags_of(connection: Connection, image_id: int) -> tuple[str, ...]:
+    """The tags of an image, in alphabetical order."""
+    rows = connection.execute("SELECT tag FROM image_tags WHERE image_id = ? ORDER BY tag", (image_id,))
+    return tuple(row[0] for row in rows)
+
+
 def pullable(
     connection: Connection, registry: Registry, name: str, reference: str, now: float
 ) -> Pullable | None:

@@ -7,6 +7,7 @@ from sqlite3 import Connection
 SWEEP = "sweep"
 LIFECYCLE = "lifecycle"
 PREVIEW = "preview"
+SCAN = "scan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,14 @@ def first(connection: Connection) -> Job | None:
     """The job that is due next."""
     row = connection.execute(
         "SELECT id, kind, coalesce(repository_id, 0), due_at FROM jobs ORDER BY due_at, id LIMIT 1"
+    ).fetchone()
+    return Job(*row) if row else None
+
+
+def of_kind(connection: Connection, kind: str) -> Job | None:
+    """The job of a kind that is about no repository."""
+    row = connection.execute(
+        "SELECT id, kind, 0, due_at FROM jobs WHERE kind = ? AND repository_id IS NULL", (kind,)
     ).fetchone()
     return Job(*row) if row else None
 

@@ -24,8 +24,8 @@ from ecr_emu.domain.principals import (
 
 _NAME = "p.kind, p.account, p.name"
 _ENTRY = f"{_NAME}, p.path, p.unique_id, p.policies, p.boundary, p.trust, p.tags"
-_KEY = "k.id, k.secret, k.session_name, k.token, k.expires_at, k.policies"
-_KEY_MEMBERS = 6
+_KEY = "k.id, k.secret, k.session_name, k.token, k.expires_at, k.policies, k.tags"
+_KEY_MEMBERS = 7
 
 
 def find_key(connection: Connection, access_key_id: str) -> Credential | None:
@@ -78,6 +78,12 @@ def has_unique_id(connection: Connection, unique_id: str) -> bool:
     return connection.execute(known, (unique_id,)).fetchone() is not None
 
 
+def find_entry(connection: Connection, name: Name) -> Entry | None:
+    """A user, a role or a root with a row, without its keys."""
+    found = _find(connection, name)
+    return found[1] if found else None
+
+
 def put(connection: Connection, document: Document) -> None:
     """Add what a call brings. What it does not say of a principal stays as it is, and so do other keys."""
     for account in document.accounts:
@@ -119,6 +125,11 @@ def everything(connection: Connection) -> Document:
 def delete_key(connection: Connection, access_key_id: str) -> bool:
     """False when there is none."""
     return connection.execute("DELETE FROM iam_keys WHERE id = ?", (access_key_id,)).rowcount > 0
+
+
+def delete_expired(connection: Connection, before: float) -> None:
+    """Delete the keys that calls brought and that ended before a time."""
+    connection.execute("DELETE FROM iam_keys WHERE expires_at < ? AND NOT is_of_file", (before,))
 
 
 def delete(connection: Connection, arn: str) -> bool:
@@ -204,10 +215,14 @@ def _put_entry(connection: Connection, entry: Entry, *, is_of_file: bool) -> Non
 def _put_key(connection: Connection, owner: int, key: Key, *, is_of_file: bool) -> None:
     connection.execute(
         "INSERT INTO iam_keys "
-        "(id, principal_id, secret, session_name, token, expires_at, policies, is_of_file) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+        "(id, principal_id, secret, session_name, token, expires_at, policies, tags, is_of_file) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
         "principal_id = excluded.principal_id, secret = excluded.secret, "
         "session_name = excluded.session_name, token = excluded.token, expires_at = excluded.expires_at, "
-        "policies = excluded.policies, is_of_file = max(excluded.is_of_file, iam_keys.is_of_file)",
-        (key.id, owner, key.secret, key.session_name, key.token, key.expires_at, key.policies, is_of_file),
+        "policies = excluded.policies, tags = excluded.tags, "
+        "is_of_file = max(excluded.is_of_file, iam_keys.is_of_file)",
+        (
+            *(key.id, owner, key.secret, key.session_name, key.token, key.expires_at),
+            *(key.policies, key.tags, is_of_file),
+        ),
     )

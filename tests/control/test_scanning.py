@@ -1,4 +1,4 @@
-"""Operations on scanning. There is no scan engine: what is started has failed at once, and says so."""
+"""Operations on scanning. The background work, which looks into images, does not run here."""
 
 from typing import Any
 
@@ -8,10 +8,7 @@ from tests.clients import DEFAULT_ACCOUNT, Clock, Registry, Running
 from tests.control.calls import Repo, invalid, no_repository, no_tagged_image, refusal
 
 DAY = 24 * 3600
-FAILED = {
-    "status": "FAILED",
-    "description": "This version of ecr-emu has no scan engine, so the image was not scanned.",
-}
+WAITING = {"status": "IN_PROGRESS", "description": "The scan is in progress."}
 QUOTA = ("LimitExceededException", "The scan quota per image has been exceeded. Wait and try again.")
 
 
@@ -175,7 +172,7 @@ def test_every_registry_has_its_own_configuration(emulator: Running, ecr: Any) -
 # --- Scans -----------------------------------------------------------------------------------------------
 
 
-def test_a_scan_says_that_there_is_no_engine(ecr: Any, app: Repo) -> None:
+def test_a_scan_that_waits_has_no_findings(ecr: Any, app: Repo) -> None:
     digest = app.push(b"layer", "v1")
     started = start(ecr, digest)
     described = findings(ecr, imageTag="v1")
@@ -186,18 +183,9 @@ def test_a_scan_says_that_there_is_no_engine(ecr: Any, app: Repo) -> None:
         assert answer["registryId"] == DEFAULT_ACCOUNT
         assert answer["repositoryName"] == app.name
         assert answer["imageId"] == image_id
-        assert answer["imageScanStatus"] == FAILED
+        assert answer["imageScanStatus"] == WAITING
         assert "imageScanFindings" not in answer
         assert "nextToken" not in answer
-
-
-def test_the_waiter_of_boto3_sees_the_failure(ecr: Any, app: Repo) -> None:
-    from botocore.exceptions import WaiterError
-
-    digest = app.push(b"layer")
-    start(ecr, digest)
-    with pytest.raises(WaiterError, match="terminal failure"):
-        ecr.get_waiter("image_scan_complete").wait(repositoryName=app.name, imageId={"imageDigest": digest})
 
 
 def test_an_image_is_scanned_once_in_24_hours(ecr: Any, app: Repo, clock: Clock) -> None:
@@ -216,7 +204,7 @@ def test_scan_on_push_counts_as_the_scan_of_the_day(ecr: Any, app: Repo) -> None
         repositoryName=app.name, imageScanningConfiguration={"scanOnPush": True}
     )
     digest = app.push(b"layer")
-    assert findings(ecr, imageDigest=digest)["imageScanStatus"] == FAILED
+    assert findings(ecr, imageDigest=digest)["imageScanStatus"] == WAITING
     assert refusal(start, ecr=ecr, digest=digest) == QUOTA
 
 
@@ -313,7 +301,7 @@ def test_both_planes_scan_on_push_as_the_rules_say(
         ecr.put_registry_scanning_configuration(**configuration)
     for digest in (app.push(b"by the API"), registry.push_image(app.name, "v1", b"by docker")):
         if is_scanned:
-            assert findings(ecr, imageDigest=digest)["imageScanStatus"] == FAILED
+            assert findings(ecr, imageDigest=digest)["imageScanStatus"] == WAITING
         else:
             assert refusal(findings, ecr=ecr, imageDigest=digest) == no_scan(digest, "null")
 

@@ -367,7 +367,7 @@ def test_basic_scans_of_a_day_have_a_limit(limited: Limited, clock: Clock) -> No
     ecr.start_image_scan(**scan(1))
     ecr.start_image_scan(**scan(2))
     assert refusal(ecr.start_image_scan, **scan(0)) == full
-    # A scan on push is not refused.
+    # A push is not refused; its scan says why there is none.
     emulator.registry().push_image("other", "v2", b"other")
     found = ecr.describe_image_scan_findings(repositoryName="other", imageId={"imageTag": "v2"})
-    assert found["imageScanStatus"]["status"] == "FAILED"
+    assert found["imageScanStatus"]["status"] == "LIMIT_EXCEEDED"

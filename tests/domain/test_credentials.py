@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecr_emu.domain.credentials import Scope, account_of_access_key, parse_scope, scope_of_credential
+from ecr_emu.domain.credentials import (
+    Scope,
+    account_of_access_key,
+    parse_scope,
+    scope_of_credential,
+    session_key_of,
+)
 
 ACCOUNTS = st.integers(0, 10**12 - 1)
 PREFIXES = st.sampled_from(["AKIA", "ASIA"])
@@ -27,6 +33,13 @@ def test_the_account_in_a_key_is_found(prefix: str, account: int, rest: int) -> 
 @given(PREFIXES, ACCOUNTS, st.integers(0, 2**39 - 1))
 def test_an_old_key_holds_no_account(prefix: str, account: int, rest: int) -> None:
     assert account_of_access_key(access_key(prefix, account, rest, is_new=False)) is None
+
+
+@given(ACCOUNTS, st.integers(0, 2**40))
+def test_a_key_of_a_session_holds_its_account(account: int, rest: int) -> None:
+    key = session_key_of(f"{account:012d}", rest)
+    assert key == access_key("ASIA", account, rest % 2**39)
+    assert account_of_access_key(key) == f"{account:012d}"
 
 
 @given(st.integers(10**12, 2**40 - 1))

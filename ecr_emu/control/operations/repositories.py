@@ -118,10 +118,10 @@ def describe(call: Call, repository: Repository) -> Answer:
 
 
 def tag_context(tags: Any) -> access.Context:
-    """The condition keys of tags in a request; a key that is given twice has the values of both."""
-    keys = tuple(tag["Key"] for tag in tags)
-    values = {f"aws:requesttag/{tag['Key'].lower()}": (tag["Value"],) for tag in tags}
-    return {**values, "aws:tagkeys": keys}
+    """The condition keys of tags in a request."""
+    pairs = [(tag["Key"], tag["Value"]) for tag in tags]
+    values = {f"aws:requesttag/{key}": value for key, value in access.tag_values(pairs).items()}
+    return {**values, "aws:tagkeys": tuple(key for key, _ in pairs)}
 
 
 def read_tags(tags: Any, limit: int) -> dict[str, str]:

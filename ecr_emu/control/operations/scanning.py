@@ -7,8 +7,8 @@ from ecr_emu.context import Call
 from ecr_emu.control import paging
 from ecr_emu.control.operations import Answer, operation
 from ecr_emu.control.operations.images import get_image
-from ecr_emu.core import after_push, quotas
-from ecr_emu.domain import scanning
+from ecr_emu.core import after_push, quotas, scan
+from ecr_emu.domain import injected_scans, scan_findings, scanning
 from ecr_emu.store import documents, repositories, scans
 from ecr_emu.store.images import Image
 from ecr_emu.store.repositories import Repository
@@ -55,7 +55,7 @@ def put_registry_scanning_configuration(
         raise errors.invalid_parameter("rules", constraint)
     with call.store.write() as transaction:
         text = scanning.write(configuration)
-        documents.put(transaction, registry, after_push.SCANNING, "", text, call.now)
+        documents.put(transaction, registry, scan.CONFIGURATION, "", text, call.now)
     return {"registryScanningConfiguration": _describe_configuration(configuration)}
 
 
@@ -63,7 +63,7 @@ def put_registry_scanning_configuration(
 def get_registry_scanning_configuration(call: Call, request: object) -> Answer:
     call.authorize("ecr:GetRegistryScanningConfiguration", call.registry, "*")
     with call.store.read() as connection:
-        configuration = after_push.scanning_configuration(connection, call.registry)
+        configuration = scan.configuration(connection, call.registry)
     return {
         "registryId": call.registry.account,
         "scanningConfiguration": _describe_configuration(configuration),
@@ -76,7 +76,7 @@ def batch_get_repository_scanning_configuration(
 ) -> Answer:
     found, failures = [], []
     with call.store.snapshot() as connection:
-        configuration = after_push.scanning_configuration(connection, call.registry)
+        configuration = scan.configuration(connection, call.registry)
         for name in dict.fromkeys(request["repositoryNames"]):
             call.authorize("ecr:BatchGetRepositoryScanningConfiguration", call.registry, name)
             repository = repositories.find(connection, call.registry, name)
@@ -105,18 +105,18 @@ def start_image_scan(call: Call, request: "types.StartImageScanRequestTypeDef") 
         if image.status_at(call.now) == "ARCHIVED":
             raise errors.image_archived()
         settings = after_push.find_settings(transaction, repository)
-        configuration = scanning.read(settings.get(after_push.SCANNING))
-        if configuration.scan_type == "ENHANCED":
+        if scanning.read(settings.get(scan.CONFIGURATION)).scan_type == "ENHANCED":
             raise errors.scanning_disabled()
-        if not after_push.is_scannable(transaction, image):
+        if not scan.is_scannable(transaction, image):
             raise errors.unsupported_image_type()
-        if not after_push.may_be_scanned(transaction, image, call.now):
+        if not scan.may_begin(transaction, image, call.now):
             raise errors.scan_limit()
         limit = quotas.of(call)["basic-scans-per-day"]
-        if scanning.recent_scans(settings.get(after_push.SCAN_COUNT), call.now) >= limit:
+        if scan.count(settings, call.now) >= limit:
             raise errors.too_many_scans(repository.registry.account, limit)
-        scan = after_push.record_scan(transaction, call.now, repository, image, settings)
-    return _describe_scan(repository, image, scan, request)
+        begun = scan.begin(transaction, call.now, repository, image, settings)
+    call.emulator.wake.set()
+    return _describe_scan(repository, image, begun, request)
 
 
 @operation
@@ -127,26 +127,59 @@ def describe_image_scan_findings(
     image_id = request["imageId"]
     with call.store.snapshot() as connection:
         image = get_image(connection, repository, image_id)
-        scan = scans.find(connection, image)
-    if scan is None:
-        digest, tag = image_id.get("imageDigest"), image_id.get("imageTag")
-        raise errors.scan_not_found(repository.name, repository.registry.account, digest, tag)
-    # There are no findings to page through, but a token must still be ours.
-    paging.open_page(call, request, 0, "DescribeImageScanFindings", image.id)
-    return _describe_scan(repository, image, scan, request)
+        found = scans.find(connection, image)
+        if found is None:
+            digest, tag = image_id.get("imageDigest"), image_id.get("imageTag")
+            raise errors.scan_not_found(repository.name, repository.registry.account, digest, tag)
+        page = paging.open_page(call, request, 0, "DescribeImageScanFindings", image.id)
+        rows = scans.page_of_findings(connection, image, page.after, page.limit + 1)
+    answer = _describe_scan(repository, image, found, request)
+    if found.status not in injected_scans.WITH_FINDINGS:
+        # Clients that look for findings before the scan is complete have to find none (reference, 4.3).
+        return answer
+    shown = page.cut(rows)
+    shapes = [shape for _, shape in shown]
+    return {
+        **answer,
+        "imageScanFindings": _describe_findings(repository, image, found, shapes),
+        "nextToken": page.next_token(rows, shown[-1][0]) if shown else None,
+    }
 
 
 def _repository(call: Call, action: str, request: Any) -> Repository:
     return call.repository(action, call.target(request.get("registryId")), request["repositoryName"])
 
 
-def _describe_scan(repository: Repository, image: Image, scan: Scan, request: Any) -> Answer:
+def _describe_scan(repository: Repository, image: Image, found: Scan, request: Any) -> Answer:
     return {
         "registryId": repository.registry.account,
         "repositoryName": repository.name,
         "imageId": {"imageDigest": image.digest, "imageTag": request["imageId"].get("imageTag")},
-        "imageScanStatus": {"status": scan.status, "description": scan.description},
+        "imageScanStatus": {"status": found.status, "description": found.description},
     }
+
+
+def _describe_findings(repository: Repository, image: Image, found: Scan, shapes: list[Answer]) -> Answer:
+    about = {
+        "imageScanCompletedAt": found.completed_at,
+        "vulnerabilitySourceUpdatedAt": found.source_updated_at,
+        "findingSeverityCounts": found.counts,
+    }
+    if found.scan_type == "BASIC":
+        return {**about, "findings": shapes}
+    # The image's tags are those of now, not those of the scan.
+    where = scan_findings.resource(
+        repository.registry,
+        repository.arn,
+        image.digest,
+        {
+            **found.about,
+            "imageTags": list(image.tags),
+            "pushedAt": image.pushed_at,
+            "lastInUseAt": image.pulled_at,
+        },
+    )
+    return {**about, "enhancedFindings": [{"resources": [where], **shape} for shape in shapes]}
 
 
 def _describe_configuration(configuration: scanning.Configuration) -> Answer:
