@@ -1,4 +1,4 @@
-"""Making repositories: with the settings that a template gives them, on the first push."""
+"""Making repositories: on request, and with the settings of a template where ECR makes them by itself."""
 
 import uuid
 from collections.abc import Mapping
@@ -10,8 +10,10 @@ from ecr_emu import errors
 from ecr_emu.context import Call
 from ecr_emu.core import lifecycle, quotas
 from ecr_emu.domain import lifecycle_policy, policy_documents, prefixes, templates
+from ecr_emu.domain.limits import Limits
 from ecr_emu.domain.registries import Registry
 from ecr_emu.domain.templates import Template
+from ecr_emu.settings import Settings
 from ecr_emu.store import documents, repositories
 from ecr_emu.store.policies import REPOSITORY_POLICY
 from ecr_emu.store.repositories import Repository
@@ -29,14 +31,16 @@ def default_key(registry: Registry) -> str:
     return f"arn:{registry.partition}:kms:{registry.region}:{registry.account}:key/{key}"
 
 
-def insert(transaction: Connection, call: Call, wanted: Repository, tags: Mapping[str, str]) -> Repository:
+def insert(
+    transaction: Connection, limits: Limits, wanted: Repository, tags: Mapping[str, str]
+) -> Repository:
     """Store a new repository with its resource tags.
 
     Raises RepositoryAlreadyExistsException, or LimitExceededException when the registry has too many.
     """
     # The row comes first, so that of a name that is taken just this is said.
     repository = repositories.insert(transaction, wanted)
-    limit = quotas.of(call)["repositories"]
+    limit = limits["repositories"]
     if repositories.count(transaction, wanted.registry) > limit:
         raise errors.too_many_repositories(wanted.registry.account, limit)
     repositories.put_resource_tags(transaction, repository, tags)
@@ -54,19 +58,19 @@ def repository_for_push(call: Call, action: str, registry: Registry, name: str) 
         repository = repositories.find(connection, registry, name)
         if repository is not None:
             return repository
-        template = _find(connection, registry, name, templates.CREATE_ON_PUSH)
+        template = find_template(connection, registry, name, templates.CREATE_ON_PUSH)
     if template is None:
         raise errors.repository_not_found(name, registry.account)
     call.authorize("ecr:CreateRepository", registry, name)
-    if template.lacks_role:
-        raise errors.template_lacks_role(name, template.prefix)
     with call.store.write() as transaction:
         # Clients push several layers at once: another request may have been quicker.
         repository = repositories.find(transaction, registry, name)
-        return repository or _create(transaction, call, template, registry, name)
+        return repository or by_template(
+            transaction, template, registry, name, call.now, call.emulator.settings
+        )
 
 
-def _find(connection: Connection, registry: Registry, name: str, scenario: str) -> Template | None:
+def find_template(connection: Connection, registry: Registry, name: str, scenario: str) -> Template | None:
     """The template with the longest prefix of those for the scenario."""
     for key in prefixes.of_name(name):
         document = documents.find(connection, registry, TEMPLATE, key)
@@ -78,9 +82,20 @@ def _find(connection: Connection, registry: Registry, name: str, scenario: str) 
     return None
 
 
-def _create(
-    transaction: Connection, call: Call, template: Template, registry: Registry, name: str
+def by_template(
+    transaction: Connection,
+    template: Template,
+    registry: Registry,
+    name: str,
+    now: float,
+    settings: Settings,
 ) -> Repository:
+    """Store a new repository as a template has it; where none is found, `templates.DEFAULTS` is meant.
+
+    Raises the error of a template that lacks its role, and those of `insert`.
+    """
+    if template.lacks_role:
+        raise errors.template_lacks_role(name, template.prefix)
     kms_key = template.kms_key
     if template.encryption_type != "AES256" and kms_key is None:
         kms_key = default_key(registry)
@@ -88,19 +103,19 @@ def _create(
         id=0,
         registry=registry,
         name=name,
-        created_at=call.now,
+        created_at=now,
         tag_mutability=template.tag_mutability,
         mutability_filters=template.mutability_filters,
         scan_on_push=False,
         encryption_type=template.encryption_type,
         kms_key=kms_key,
     )
-    repository = insert(transaction, call, wanted, dict(template.resource_tags))
+    repository = insert(transaction, quotas.in_force(settings), wanted, dict(template.resource_tags))
     if template.repository_policy is not None:
         policy = policy_documents.repository_policy(template.repository_policy, orjson.loads)
         text = policy_documents.pretty(policy)
-        documents.put_of_repository(transaction, repository, REPOSITORY_POLICY, text, call.now)
+        documents.put_of_repository(transaction, repository, REPOSITORY_POLICY, text, now)
     if template.lifecycle_policy is not None:
         text = lifecycle_policy.canonical(template.lifecycle_policy, orjson.loads)
-        lifecycle.put_policy(transaction, repository, text, call.now, call.emulator.settings)
+        lifecycle.put_policy(transaction, repository, text, now, settings)
     return repository

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 CREATE_ON_PUSH = "CREATE_ON_PUSH"
+PULL_THROUGH_CACHE = "PULL_THROUGH_CACHE"
+REPLICATION = "REPLICATION"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,10 @@ class Template:
     def lacks_role(self) -> bool:
         """True when ECR would need a role of the customer's, and is given none: for tags and for KMS."""
         return self.role_arn is None and (bool(self.resource_tags) or self.encryption_type != "AES256")
+
+
+# What pull through caches and replications make where no template means the name (ECR user guide).
+DEFAULTS = Template("", ())
 
 
 def read(body: str) -> Template:

@@ -41,7 +41,7 @@ def create_repository(call: Call, request: "types.CreateRepositoryRequestTypeDef
         kms_key=encryption.get("kmsKey"),
     )
     with call.store.write() as transaction:
-        repository = create.insert(transaction, call, wanted, tags)
+        repository = create.insert(transaction, quotas.of(call), wanted, tags)
     return {"repository": describe(call, repository)}
 
 
