@@ -103,6 +103,15 @@ def strings(module: str, name: str, seen: set[tuple[str, str]]) -> Iterator[str]
                 yield from strings(there, node.attr, seen)
 
 
+@cache
+def known(snake: str) -> frozenset[str]:
+    """String constants in the code of an operation, and in what writes that which it only reads."""
+    function = operations.implemented()[snake]
+    seen: set[tuple[str, str]] = set()
+    roots = [(function.__module__, function.__name__), *WRITERS.get(snake, [])]
+    return frozenset(text for root in roots for text in strings(*root, seen))
+
+
 # --- What the model has ----------------------------------------------------------------------------------
 
 
@@ -124,14 +133,11 @@ def members(model: Model, shape_name: str, inside: tuple[str, ...] = ()) -> Iter
 def unanswered(model: Model) -> set[str]:
     """The members whose names the code of their operation does not know, each as Shape.member."""
     found = set()
-    for snake, function in operations.implemented().items():
-        known, seen = set(strings(function.__module__, function.__name__, set())), set()
-        for writer in WRITERS.get(snake, []):
-            known |= set(strings(*writer, seen))
+    for snake in operations.implemented():
         operation: Mapping[str, Any] = model.operations[model.operation_names[snake]]
         for side in ("input", "output"):
             for shape, name in members(model, operation[side]["shape"]):
-                if name not in known:
+                if name not in known(snake):
                     found.add(f"{shape}.{name}")
     return found
 
