@@ -85,7 +85,7 @@ class Application:
 def build(settings: Settings, clock: Clock = time.time) -> Application:
     """An emulator on the data folder of the settings. Raises CannotStart."""
     folder = settings.data_dir
-    lock = _claim(folder)
+    lock = claim(folder)
     durable = not settings.ephemeral
     try:
         blobs, keys = FileBlobs(folder, durable=durable), load_keys(folder)
@@ -146,7 +146,7 @@ def _unwritable(folder: Path, error: OSError) -> CannotStart:
     return CannotStart(f"cannot write to {folder} ({error.strerror}); give another folder with --data-dir")
 
 
-def _claim(folder: Path) -> int:
+def claim(folder: Path) -> int:
     """Make the folder and lock it: two servers on one folder would not see each other's uploads."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
