@@ -19,10 +19,11 @@ from ecr_emu.core import layer_urls
 from ecr_emu.core.keys import load_keys
 from ecr_emu.domain.registries import HostNames, Registry
 from ecr_emu.jobs.runner import Runner
+from ecr_emu.metrics import OPERATION, UNKNOWN, announced
 from ecr_emu.registry import wire as registry_wire
 from ecr_emu.settings import Settings
 from ecr_emu.store.database import Database, NewerSchema
-from ecr_emu.wsgi import Environ, StartResponse
+from ecr_emu.wsgi import Environ, StartResponse, content_length
 
 DATABASE_FILE = "metadata.db"
 
@@ -43,6 +44,25 @@ class Application:
         self._lock = lock
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request, and count it."""
+        began = time.perf_counter()
+        answer: list[int] = []
+
+        def start(status: str, headers: list[tuple[str, str]]) -> object:
+            answer[:] = (int(status[:3]), announced(headers))
+            return start_response(status, headers)
+
+        body = self._answer(environ, start)
+        self.emulator.metrics.count(
+            environ.get(OPERATION, UNKNOWN),
+            answer[0],
+            time.perf_counter() - began,
+            content_length(environ) or 0,
+            answer[1] if environ["REQUEST_METHOD"] != "HEAD" else 0,
+        )
+        return body
+
+    def _answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Hand a request to its plane: /v2/ is the registry, /_emu/ the pages, the rest AWS's APIs."""
         if log.isEnabledFor(logging.DEBUG):
             start_response = _logged(environ, start_response)
@@ -52,9 +72,11 @@ class Application:
         if path.startswith(layer_urls.PREFIX):
             return registry_wire.handle_layer_url(self.emulator, environ, start_response)
         if path.startswith(("/_emu/", "/moto-api/")):
+            environ[OPERATION] = "page"
             pages: Iterable[bytes] = self._pages(environ, start_response)
             return pages
         if forms.is_query(environ):
+            environ[OPERATION] = "IAM and STS"
             answer: Iterable[bytes] = self._query(self.emulator, environ, start_response)
             return answer
         return self.control.handle(environ, start_response)
@@ -85,7 +107,7 @@ class Application:
 def build(settings: Settings, clock: Clock = time.time) -> Application:
     """An emulator on the data folder of the settings. Raises CannotStart."""
     folder = settings.data_dir
-    lock = _claim(folder)
+    lock = claim(folder)
     durable = not settings.ephemeral
     try:
         blobs, keys = FileBlobs(folder, durable=durable), load_keys(folder)
@@ -146,7 +168,7 @@ def _unwritable(folder: Path, error: OSError) -> CannotStart:
     return CannotStart(f"cannot write to {folder} ({error.strerror}); give another folder with --data-dir")
 
 
-def _claim(folder: Path) -> int:
+def claim(folder: Path) -> int:
     """Make the folder and lock it: two servers on one folder would not see each other's uploads."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

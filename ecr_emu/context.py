@@ -11,6 +11,7 @@ from ecr_emu.decisions import Decisions
 from ecr_emu.domain.iam.requests import Principal
 from ecr_emu.domain.principals import Credential
 from ecr_emu.domain.registries import HostNames, Registry
+from ecr_emu.metrics import Metrics
 from ecr_emu.settings import Settings
 from ecr_emu.store import repositories
 from ecr_emu.store.database import Database
@@ -34,6 +35,7 @@ class Emulator:
     clock: UserClock
     wake: threading.Event = field(default_factory=threading.Event)
     decisions: Decisions = field(default_factory=Decisions)
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 @dataclass(frozen=True, slots=True)

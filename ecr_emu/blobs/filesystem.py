@@ -118,6 +118,19 @@ class FileBlobs:
     def delete(self, file: str) -> None:
         self.path(file).unlink(missing_ok=True)
 
+    def copies(self, digest: str) -> list[str]:
+        """Names of all files that claim to have the bytes of a digest: rows name one of them at most."""
+        algorithm, _, hex_digits = digest.partition(":")
+        shelf = self._blobs / algorithm / hex_digits[:2]
+        return sorted(str(path.relative_to(self._blobs)) for path in shelf.glob(f"{hex_digits}-*"))
+
+    def upload_size_bytes(self, upload_id: str) -> int:
+        """How many bytes of an upload are in its file, acknowledged or not."""
+        try:
+            return (self._uploads / upload_id).stat().st_size
+        except FileNotFoundError:
+            return 0
+
     # --- The whole folder ------------------------------------------------------------------------------
 
     def forgotten_files(

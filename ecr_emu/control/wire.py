@@ -17,6 +17,7 @@ from ecr_emu.control import callers, operations
 from ecr_emu.control.codec import Codec
 from ecr_emu.control.model import Model, load
 from ecr_emu.errors import EcrError
+from ecr_emu.metrics import OPERATION
 from ecr_emu.wsgi import Environ, Response, StartResponse, drain, read_body, respond
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
@@ -65,6 +66,7 @@ class Control:
         request_id = str(uuid.uuid4())
         try:
             built = self._find(environ)
+            environ[OPERATION] = built.name
             body = read_body(environ, MAX_BODY_BYTES)
             call = callers.identify(self._emulator, environ, body, request_id)
             request = built.read(_parse(body))

@@ -17,6 +17,7 @@ from ecr_emu.core.keys import LoginToken
 from ecr_emu.domain.principals import Credential
 from ecr_emu.domain.registries import Registry
 from ecr_emu.errors import EcrError
+from ecr_emu.metrics import OPERATION
 from ecr_emu.registry import blobs, manifests, referrers, routes, tags, uploads
 from ecr_emu.registry.errors import render
 from ecr_emu.registry.request import Request
@@ -85,6 +86,7 @@ def handle(emulator: Emulator, environ: Environ, start_response: StartResponse) 
 def handle_layer_url(emulator: Emulator, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer a GET of a URL that GetDownloadUrlForLayer gave: the URL itself is the permission."""
     try:
+        environ[OPERATION] = "layer URL"
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             raise _wrong_method(environ, ("GET", "HEAD"))
         blob = layer_urls.resolve(emulator, environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
@@ -114,6 +116,7 @@ def _answer(emulator: Emulator, environ: Environ, request_id: str) -> Response:
     if step is None:
         raise _wrong_method(environ, steps)
     handler, action = step
+    environ[OPERATION] = f"{environ['REQUEST_METHOD']} {route.kind}"
     return handler(Request(call, environ, action, route.name, route.reference))
 
 
