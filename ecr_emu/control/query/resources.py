@@ -1,7 +1,7 @@
 """The ARNs that an action of IAM is about, as its permissions name them.
 
-Service Authorization Reference, Actions, resources, and condition keys for IAM. A form has none but the members
-of its action: another one could name something that the action is not about.
+Service Authorization Reference, Actions, resources, and condition keys for IAM. A form has the members of its
+action only: another one could name something that the action is not about.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def of(account: str, action: str, form: Form, find_path: FindPath) -> list[str]:
 
 
 def _moved(form: Form, member: str, kind: str, path: str) -> list[str]:
-    """What is renamed or moved needs permission under both names (IAM API reference, UpdateUser, UpdateGroup)."""
+    """What is renamed or moved is asked for under both names (IAM API reference, UpdateUser, UpdateGroup)."""
     name = form.get(f"New{member}")
     if name is None and "NewPath" not in form:
         return []

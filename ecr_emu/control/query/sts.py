@@ -172,9 +172,7 @@ def _taking(action: str, form: Form, session: Session) -> list[str]:
     return [action, *(one for one, is_needed in more if is_needed)]
 
 
-def _check_assuming(
-    call: Call, role: Entry, arn: str, actions: list[str], more: permissions.Context
-) -> None:
+def _check_assuming(call: Call, role: Entry, arn: str, actions: list[str], more: permissions.Context) -> None:
     if call.credential is None:
         return
     if call.principal.kind == "root":
