@@ -230,3 +230,14 @@ def test_the_source_of_a_session_takes_a_permission(site: Site) -> None:
     assert assume(site, "named", SourceIdentity="eve").status == 403
     assert assume(site, "named").status == 403
     assert b"ValidationError" in assume(site, "named", SourceIdentity="alice and bob").body
+
+
+def test_taking_a_role_is_one_decision_and_says_what_is_known(site: Site) -> None:
+    decisions = site.application.emulator.decisions
+    for name, is_allowed in (("plain", True), ("web", False)):
+        mark = decisions.mark
+        assert (assume(site, name).status == 200) == is_allowed
+        assert decisions.mark == mark + 1
+        request_id = decisions.last(1)[0].request_id
+        (told,) = site.ask("GET", f"/_emu/decisions/{request_id}").json()["decisions"]
+        assert (told["allowed"], told["identityIsKnown"]) == (is_allowed, True)
