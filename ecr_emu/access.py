@@ -7,8 +7,9 @@ count as allowing, and what repository and registry policies say is done. `iam` 
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from sqlite3 import Connection
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -17,9 +18,10 @@ from ecr_emu import errors
 from ecr_emu.decisions import Record
 from ecr_emu.domain import actions, timestamps
 from ecr_emu.domain.iam import policies
-from ecr_emu.domain.iam.evaluation import evaluate
+from ecr_emu.domain.iam.evaluation import Decision, evaluate
 from ecr_emu.domain.iam.policies import Policy
-from ecr_emu.domain.iam.requests import Late, Request, Values
+from ecr_emu.domain.iam.requests import Late, Principal, Request, Values
+from ecr_emu.domain.principals import Credential
 from ecr_emu.domain.registries import Registry
 from ecr_emu.store import policies as rows
 from ecr_emu.store import repositories
@@ -69,7 +71,55 @@ def _decide(
     call: "Call", action: str, registry: Registry, name: str, more: Context, policy: str | None = None
 ) -> Record:
     """The decision; with a `policy`, as if it were the repository's."""
-    applying = call.store.recall((registry, name), lambda read: rows.applying(read, registry, name))
+    known = _find_known(call, action, registry, name) if policy is None else None
+    if known is None:
+        with call.store.read() as connection:
+            known = _look_up(connection, call, action, registry, name, policy)
+    tags = _tags(call, registry, name) if known.asks_tags else NOTHING_MORE
+    context = Late(lambda: {**_context(call), **tags, **more})
+    request = Request(call.principal, action, known.asked, registry.account, context)
+    decision = known.settled or evaluate(request, **known.policies)
+    return Record(call.request_id, call.now, request, known.policies, decision)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the database says of a caller who does something to a repository.
+
+    `policies` are the arguments of `evaluate`. `settled` is its answer where no condition and no variable
+    asks for more of the request than `asked`, the resource.
+    """
+
+    principal: Principal
+    credential: Credential | None
+    asked: str
+    policies: Mapping[str, Any]
+    asks_tags: bool
+    settled: Decision | None
+
+
+def _find_known(call: "Call", action: str, registry: Registry, name: str) -> _Known | None:
+    """What was looked up since the last write, for just this caller.
+
+    None for a request that began before that write: what it knows of itself is older.
+    """
+    known = call.store.recall(
+        (call.principal.arn, action, name, registry.account, registry.region),
+        lambda read: _look_up(read, call, action, registry, name),
+    )
+    is_same = known.credential is call.credential and known.principal == call.principal
+    return known if is_same else None
+
+
+def _look_up(
+    connection: Connection,
+    call: "Call",
+    action: str,
+    registry: Registry,
+    name: str,
+    policy: str | None = None,
+) -> _Known:
+    applying = rows.applying(connection, registry, name)
     if policy is not None:
         applying = replace(applying, of_repository=policy)
     asked = actions.resource(action, registry, name)
@@ -78,10 +128,12 @@ def _decide(
         # What is about no repository comes from identity policies only (reference, control plane 7.5).
         resource = [replace(one, allowances=()) for one in resource]
     arguments = {**_identity(call), "resource": resource}
-    tags = _tags(call, registry, name) if _ask_tags(call, resource) else NOTHING_MORE
-    context = Late(lambda: {**_context(call), **tags, **more})
-    request = Request(call.principal, action, asked, registry.account, context)
-    return Record(call.request_id, call.now, request, arguments, evaluate(request, **arguments))
+    everything = _all_policies(call, resource)
+    request = Request(call.principal, action, asked, registry.account, NOTHING_MORE)
+    asks_context = any(one.asks_context(request) for policy in everything for one in policy.statements)
+    settled = None if asks_context else evaluate(request, **arguments)
+    asks_tags = asks_context and any(policy.asks_tags for policy in everything)
+    return _Known(call.principal, call.credential, asked, arguments, asks_tags, settled)
 
 
 def _context(call: "Call") -> Context:
@@ -119,14 +171,13 @@ def _read(text: str, name: str) -> tuple[Policy, ...]:
         return ()
 
 
-def _ask_tags(call: "Call", resource: list[Policy]) -> bool:
-    """Whether any of the policies asks for the tags of the repository."""
+def _all_policies(call: "Call", resource: list[Policy]) -> list[Policy]:
     found = [*resource]
     if call.credential is not None:
         identity = call.credential.identity
         found += [*identity.policies, *call.credential.session_policies]
         found += [identity.boundary] if identity.boundary else []
-    return any(policy.asks_tags for policy in found)
+    return found
 
 
 def _tags(call: "Call", registry: Registry, name: str) -> Context:

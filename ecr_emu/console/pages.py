@@ -1,5 +1,6 @@
 """The /_emu/ calls. The larger ones have a file of their own."""
 
+import ipaddress
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, jsonify, request
@@ -10,6 +11,8 @@ from ecr_emu import __version__
 from ecr_emu.console import clock, decisions, iam, images, lifecycle, metrics, scans
 from ecr_emu.console.admin import Admin
 from ecr_emu.core.reset import reset
+
+_UNREGISTERED = (".localhost", ".local", ".internal", ".test")
 
 
 def create(admin: Admin) -> Flask:
@@ -25,6 +28,12 @@ def create(admin: Admin) -> Flask:
 
     @pages.before_request
     def refuse_other_sites() -> None:
+        if not _is_own_name(_name(request.host), admin):
+            abort(
+                403,
+                "a name that somebody else could own may not ask; use an address, localhost, a name without "
+                "a dot, or that of --host or --registry-host",
+            )
         # A page of another site that is open in the user's browser may send requests here, but not hide that.
         origin = request.headers.get("Origin")
         is_own = origin is None or urlsplit(origin).netloc == request.host
@@ -54,3 +63,29 @@ def create(admin: Admin) -> Flask:
         return response
 
     return pages
+
+
+def _name(host: str) -> str:
+    """A Host header without its port and brackets."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ".."
+
+
+def _is_own_name(name: str, admin: Admin) -> bool:
+    """Whether the host that was asked is one that no stranger can give to this address.
+
+    To a browser a site is its name: one whose owner points it here would be "this server", and could read all
+    of it and add keys (DNS rebinding). Names without a dot, and those of RFC 6762, 6761 and of ICANN's
+    resolution 2024.07.29.06, cannot be registered.
+    """
+    emulator = admin.emulator
+    configured = (emulator.settings.host, emulator.hosts.host(emulator.hosts.default).partition(":")[0])
+    if "." not in name or name.endswith(_UNREGISTERED) or name in configured:
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -130,8 +130,10 @@ def _identify(emulator: Emulator, environ: Environ, request_id: str) -> Call:
     """Who asks, by the login token, and which registry is meant, by the Host."""
     registry = emulator.hosts.registry(environ.get("HTTP_HOST", "").partition(":")[0])
     now = emulator.clock()
-    principal, credential = root_principal(registry.account), None
-    if emulator.settings.auth != "open":
+    credential = None
+    if emulator.settings.auth == "open":
+        principal = root_principal(registry.account)
+    else:
         token = _log_in(emulator, environ, registry, now)
         principal = token.principal
         if emulator.settings.auth == "iam":

@@ -1,6 +1,7 @@
 """Rows of accounts, principals and access keys.
 
-Nothing is remembered between two requests but how a policy text reads: what is deleted has gone at once.
+How a policy reads is remembered by its text, and the registry recalls what it found until the next write.
+What is deleted has gone at once.
 """
 
 import json

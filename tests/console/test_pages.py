@@ -1,5 +1,6 @@
 """The /_emu/ calls."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -55,3 +56,62 @@ def test_a_wrong_method_is_not_allowed(anybody: Registry, method: str, path: str
     reply = anybody.request(method, path)
     assert (reply.status, reply.json()["error"]) == (405, "Method Not Allowed")
     assert set(reply.headers["allow"].split(", ")) == allowed
+
+
+# --- Pages of other sites, in the user's own browser ----------------------------------------------------
+
+
+def asked(anybody: Registry, host: str, **headers: str) -> int:
+    """The status of a page that tells who did what, asked under a name of the server."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return anybody.request("GET", "/_emu/decisions", headers={"Host": host, **sent}).status
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost:4566",
+        "LOCALHOST",
+        "127.0.0.1:1",
+        "[::1]:4566",
+        "ecr-emu:4566",
+        "app.localhost:9",
+        "a.internal",
+    ],
+)
+def test_a_page_may_be_asked_under_names_that_nobody_else_can_own(anybody: Registry, host: str) -> None:
+    assert asked(anybody, host) == 200
+    assert asked(anybody, host, Origin=f"http://{host}", Sec_Fetch_Site="same-origin") == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example:4566", "localhost.evil.example", "127.0.0.1.evil.example", "111122223333.dkr.ecr.x.com"],
+)
+def test_a_name_that_was_pointed_here_learns_nothing(anybody: Registry, host: str) -> None:
+    """DNS rebinding: to the browser this is a page of the same site, which needs no Origin."""
+    assert asked(anybody, host) == 403
+    assert asked(anybody, host, Origin=f"http://{host}", Sec_Fetch_Site="same-origin") == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:1"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+    ],
+)
+def test_pages_of_other_sites_may_not_ask(anybody: Registry, headers: dict[str, str]) -> None:
+    assert asked(anybody, "localhost:4566", **headers) == 403
+    reply = anybody.request("POST", "/_emu/iam", b"{}", {k.replace("_", "-"): v for k, v in headers.items()})
+    assert reply.status == 403
+
+
+def test_the_name_that_was_configured_may_ask(start: Callable[..., Running]) -> None:
+    running = start(registry_host="{account}.dkr.ecr.{region}.corp.example:{port}")
+    anybody = Registry(running.port, None)
+    assert asked(anybody, "000000000000.dkr.ecr.us-east-1.corp.example") == 200
+    assert asked(anybody, "111122223333.dkr.ecr.us-east-1.corp.example") == 403

@@ -8,7 +8,7 @@ import contextlib
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from sqlite3 import Connection
 from typing import Any
@@ -27,7 +27,7 @@ from ecr_emu.context import Call
 from ecr_emu.control.query import answers, constraints, mirror, moto_state, permissions, resources
 from ecr_emu.control.query.forms import CONTENT_TYPE, Form
 from ecr_emu.domain.iam.requests import Principal
-from ecr_emu.domain.principals import Name
+from ecr_emu.domain.principals import ROLE, USER, Name
 from ecr_emu.store import moto_states, principals
 from ecr_emu.store.moto_states import State
 from ecr_emu.wsgi import Response
@@ -71,13 +71,10 @@ def answer(call: Call, action: str, form: Form, access_key: str) -> Response:
     if action not in model.operation_names:
         raise errors.invalid_action(action, form.get("Version", "2010-05-08"))
     shape = model.operation_model(action).input_shape
-    form = _of_caller(call, action, form, access_key, shape)
+    form = _of_caller(call, action, _of_action(form, shape), access_key, shape)
     constraints.check(shape, form)
     if "Marker" in form and not _NUMBER.fullmatch(form["Marker"]):
         raise errors.validation_error("Invalid Marker.")
-    resource = resources.of(call, action, form)
-    permissions.check(call, f"iam:{action}", resource, resources.context(form))
-    _check_built(action, form)
     do = _look if action.startswith(_READING) else _change
     with backend_lock:
         try:
@@ -85,6 +82,38 @@ def answer(call: Call, action: str, form: Form, access_key: str) -> Response:
         except moto_state.Unreadable as problem:
             _forget(call, problem)
             return do(call, form, access_key)
+
+
+def _of_action(form: Form, shape: Any) -> Form:
+    """The form without what is no member of the action: permissions are asked for what is in it."""
+    known = {"Action", "Version", *(shape.members if shape else ())}
+    return {name: value for name, value in form.items() if name.partition(".")[0] in known}
+
+
+def _authorize(call: Call, backend: IAMBackend, form: Form) -> None:
+    """Let the action pass, or raise AccessDenied, or NotImplemented."""
+    action = form["Action"]
+
+    def find_path(kind: str, name: str) -> str | None:
+        if kind in (ROLE, USER):
+            with call.store.read() as connection:
+                found = principals.find_entry(connection, Name(kind, call.registry.account, name))
+            return found.path if found else None
+        return _path(backend, kind, name)
+
+    for resource in resources.of(call.registry.account, action, form, find_path):
+        permissions.check(call, f"iam:{action}", resource, resources.context(form))
+    _check_built(action, form)
+
+
+def _path(backend: IAMBackend, kind: str, name: str) -> str | None:
+    things: dict[str, Mapping[str, Any]] = {
+        "group": backend.groups,
+        "instance-profile": backend.instance_profiles,
+        "server-certificate": {each.cert_name: each for each in backend.certificates.values()},
+    }
+    found = things[kind].get(name)
+    return found.path or "/" if found else None
 
 
 def _check_built(action: str, form: Form) -> None:
@@ -104,7 +133,7 @@ def _of_caller(call: Call, action: str, form: Form, access_key: str, shape: Any)
         return form
     if principal.kind == "user":
         return {**form, "UserName": principal.name}
-    if action in _OF_CALLER:
+    if action in _OF_CALLER or call.credential is not None:
         raise errors.validation_error("Must specify userName when calling with non-User credentials")
     return form
 
@@ -120,6 +149,7 @@ def _caller(call: Call, access_key: str) -> Principal:
 def _look(call: Call, form: Form, access_key: str) -> Response:
     with call.store.read() as connection:
         backend = _load(connection, call.registry.account)
+    _authorize(call, backend, form)
     return _ask(call, backend, form, access_key)
 
 
@@ -128,6 +158,7 @@ def _change(call: Call, form: Form, access_key: str) -> Response:
     account = call.registry.account
     with call.store.write() as transaction:
         backend = _load(transaction, account)
+        _authorize(call, backend, form)
         before = mirror.entries(backend)
         response = _ask(call, backend, form, access_key)
         if response.status < HTTPStatus.BAD_REQUEST:

@@ -37,7 +37,9 @@ def check_trust(call: Call, action: str, role: str, account: str, trust: Policie
     """
     context = {**_context(call, more), "aws:resourceaccount": (account,)}
     alone = Request(call.principal, action, role, ELSEWHERE, context)
-    decision = _decide(call, alone, {"identity": None, "resource": trust})
+    decision = evaluate(alone, identity=None, resource=trust)
+    if not decision.allowed:
+        _record(call, alone, {"identity": (), "resource": trust}, decision)
     because = decision.because.replace("because no resource-based policy", "because no role trust policy")
     because = because.replace("in a resource-based policy", "in the role trust policy")
     if decision.allowed:
@@ -53,13 +55,20 @@ def trusts_provider(
 ) -> bool:
     """Whether a role lets in whom an identity provider vouches for; the provider is a `service` here."""
     request = Request(provider, action, role, provider.account, _context(call, more))
-    return _decide(call, request, {"identity": None, "resource": trust}).allowed
+    decision = evaluate(request, identity=None, resource=trust)
+    # A provider has no identity policies: that nobody knows them would be wrong to tell.
+    _record(call, request, {"identity": (), "resource": trust}, decision)
+    return decision.allowed
 
 
 def _decide(call: Call, request: Request, policies: Mapping[str, Any]) -> Decision:
     decision = evaluate(request, **policies)
-    call.emulator.decisions.append(Record(call.request_id, call.now, request, policies, decision))
+    _record(call, request, policies, decision)
     return decision
+
+
+def _record(call: Call, request: Request, policies: Mapping[str, Any], decision: Decision) -> None:
+    call.emulator.decisions.append(Record(call.request_id, call.now, request, policies, decision))
 
 
 def _policies(call: Call) -> dict[str, Any]:

@@ -1,14 +1,15 @@
-"""The ARN that an action of IAM is about, as its permissions name it.
+"""The ARNs that an action of IAM is about, as its permissions name them.
 
-Service Authorization Reference, Actions, resources, and condition keys for IAM. Paths of users and roles are
-looked up; those of groups, policies and instance profiles that exist are not known here, and count as "/".
+Service Authorization Reference, Actions, resources, and condition keys for IAM. A form has the members of its
+action only: another one could name something that the action is not about.
 """
 
-from ecr_emu.context import Call
-from ecr_emu.control.query.forms import Form
+from collections.abc import Callable
+
+from ecr_emu.access import tag_values
+from ecr_emu.control.query.forms import Form, listed
 from ecr_emu.domain.iam.requests import Values
-from ecr_emu.domain.principals import ROLE, USER, Name
-from ecr_emu.store import principals
+from ecr_emu.domain.principals import ROLE, USER
 
 # Members that name what an action is about, in this order: AddUserToGroup is about the group.
 _NAMED = {
@@ -23,35 +24,39 @@ _ARNS = ("PolicyArn", "OpenIDConnectProviderArn", "SAMLProviderArn")
 _KEYS = {"PolicyArn": "iam:policyarn", "PermissionsBoundary": "iam:permissionsboundary"}
 
 
-def of(call: Call, action: str, form: Form) -> str:
-    """The ARN, or * for an action on all."""
-    account = call.registry.account
+# Of something that exists, by its kind and name: the path, or None when there is no such thing.
+FindPath = Callable[[str, str], str | None]
+
+
+def of(account: str, action: str, form: Form, find_path: FindPath) -> list[str]:
+    """The ARNs, all of which have to be allowed; * for an action on everything."""
+    start = f"arn:aws:iam::{account}:"
     if action == "CreatePolicy":
-        return f"arn:aws:iam::{account}:policy{_path(form)}{form.get('PolicyName', '')}"
+        return [f"{start}policy{_path(form)}{form.get('PolicyName', '')}"]
     for member, kind in _NAMED.items():
-        if form.get(member):
-            path = _known_path(call, kind, form[member]) or _path(form)
-            return f"arn:aws:iam::{account}:{kind}{path}{form[member]}"
-    return next((form[member] for member in _ARNS if form.get(member)), "*")
+        if name := form.get(member):
+            path = find_path(kind, name) or _path(form)
+            return [f"{start}{kind}{path}{name}", *_moved(form, member, f"{start}{kind}", path)]
+    return [next((form[member] for member in _ARNS if form.get(member)), "*")]
+
+
+def _moved(form: Form, member: str, kind: str, path: str) -> list[str]:
+    """What is renamed or moved is asked for under both names (IAM API reference, UpdateUser, UpdateGroup)."""
+    name = form.get(f"New{member}")
+    if name is None and "NewPath" not in form:
+        return []
+    return [f"{kind}{form.get('NewPath', path)}{name or form[member]}"]
 
 
 def context(form: Form) -> dict[str, Values]:
-    """Condition keys of the action: the policy, the boundary, and the tags that it brings."""
+    """Condition keys of the action: the policy, the boundary, and the tags that it brings or takes away."""
     found: dict[str, Values] = {key: (form[member],) for member, key in _KEYS.items() if form.get(member)}
-    number = 1
-    while (name := form.get(f"Tags.member.{number}.Key")) is not None:
-        found[f"aws:requesttag/{name.lower()}"] = (form.get(f"Tags.member.{number}.Value", ""),)
-        number += 1
-    return found
+    names = list(listed(form, "Tags.member.N.Key"))
+    pairs = [(name, form.get(f"Tags.member.{number}.Value", "")) for number, name in enumerate(names, 1)]
+    found.update({f"aws:requesttag/{name}": values for name, values in tag_values(pairs).items()})
+    tag_keys = (*names, *listed(form, "TagKeys.member.N"))
+    return {**found, "aws:tagkeys": tag_keys} if tag_keys else found
 
 
 def _path(form: Form) -> str:
     return form.get("Path") or "/"
-
-
-def _known_path(call: Call, kind: str, name: str) -> str | None:
-    if kind not in (USER, ROLE):
-        return None
-    with call.store.read() as connection:
-        found = principals.find_entry(connection, Name(kind, call.registry.account, name))
-    return found.path if found else None

@@ -53,7 +53,7 @@ def assume_role(call: Call, form: Form, access_key: str) -> Members:
     if "ExternalId" in form:
         more["sts:externalid"] = (_matching(form, "ExternalId", _EXTERNAL_ID),)
     role = _known(call, name, arn)
-    _check_assuming(call, role, arn, session, more)
+    _check_assuming(call, role, arn, _taking("sts:AssumeRole", form, session), more)
     if call.principal.kind == "assumed-role" and session.seconds > _HOUR:
         raise errors.validation_error(
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by "
@@ -70,6 +70,8 @@ def assume_role(call: Call, form: Form, access_key: str) -> Members:
 def assume_role_with_web_identity(call: Call, form: Form, access_key: str) -> Members:
     """Not signed: the token says who asks, and the role's trust in its issuer decides."""
     name, arn = _role(form)
+    # Tags would come in the token, and those nobody reads: the operation has no member for them.
+    form = {member: value for member, value in form.items() if not member.startswith("Tags.")}
     session = _session(form)
     claims = web_identity.read(form.get("WebIdentityToken", ""), call.emulator.clock.machine_now())
     role = _known(call, name, arn)
@@ -104,7 +106,8 @@ def get_federation_token(call: Call, form: Form, access_key: str) -> Members:
     if owner is None or is_temporary:
         raise errors.sts_denied("Cannot call GetFederationToken with session credentials")
     arn = session_arn(owner[0], name)
-    permissions.check(call, "sts:GetFederationToken", arn, _context(form, session))
+    for action in _taking("sts:GetFederationToken", form, session):
+        permissions.check(call, action, arn, _context(form, session))
     return {
         "Credentials": sessions.begin(call, owner[0], session),
         "FederatedUser": {"FederatedUserId": f"{owner[0].account}:{name}", "Arn": arn},
@@ -123,7 +126,10 @@ def _session(form: Form) -> Session:
 
 def _context(form: Form, session: Session) -> dict[str, Values]:
     """Condition keys of taking a session (IAM user guide, IAM and STS condition context keys)."""
-    return {"sts:rolesessionname": (session.name,), **resources.context(form)}
+    found = {"sts:rolesessionname": (session.name,), **resources.context(form)}
+    if "SourceIdentity" in form:
+        found["sts:sourceidentity"] = (_matching(form, "SourceIdentity", _SESSION_NAME),)
+    return found
 
 
 def _caller(call: Call, access_key: str) -> tuple[Principal, bool]:
@@ -157,13 +163,22 @@ def _known(call: Call, name: Name, arn: str) -> Entry:
     return Entry(name).filled()
 
 
-def _check_assuming(call: Call, role: Entry, arn: str, session: Session, more: permissions.Context) -> None:
+def _taking(action: str, form: Form, session: Session) -> list[str]:
+    """The actions that it takes: one more for tags, and for the name of whoever is behind the session.
+
+    IAM user guide, Pass session tags in STS, and Monitor and control actions taken with assumed roles.
+    """
+    more = [("sts:TagSession", session.tags != NO_TAGS), ("sts:SetSourceIdentity", "SourceIdentity" in form)]
+    return [action, *(one for one, is_needed in more if is_needed)]
+
+
+def _check_assuming(call: Call, role: Entry, arn: str, actions: list[str], more: permissions.Context) -> None:
     if call.credential is None:
         return
     if call.principal.kind == "root":
         raise errors.sts_denied("Roles may not be assumed by root accounts.")
     trust = read_policies(role.trust or NONE, policies.RESOURCE)
-    for action in ("sts:AssumeRole", *(("sts:TagSession",) if session.tags != NO_TAGS else ())):
+    for action in actions:
         permissions.check_trust(call, action, arn, role.name.account, trust, more)
 
 

@@ -61,8 +61,7 @@ def _answer(
         call = _identify(emulator, environ, body, request_id, service)
     if not action:
         raise errors.missing_action()
-    scope = callers.claimed_scope(environ)
-    access_key = scope.access_key if scope else ""
+    access_key = _access_key(call, environ)
     if service == "iam":
         return _iam(call, action, form, access_key)
     if action in sts.NOT_BUILT:
@@ -71,6 +70,14 @@ def _answer(
         raise errors.invalid_action(action, form.get("Version", "2011-06-15"))
     members = sts.OPERATIONS[action](call, form, access_key)
     return answers.answer(service, action, members, request_id)
+
+
+def _access_key(call: Call, environ: Environ) -> str:
+    """The key that signed; where nobody looks, the one that is said to have."""
+    if call.credential is not None:
+        return call.credential.key_id
+    scope = callers.claimed_scope(environ)
+    return scope.access_key if scope else ""
 
 
 def _iam(call: Call, action: str, form: Form, access_key: str) -> Response:

@@ -41,6 +41,10 @@ class Names:
             unknown = unknown or found is None
         return self.negated and not unknown
 
+    @property
+    def have_variables(self) -> bool:
+        return any(each.glob is None for each in self.patterns)
+
 
 class Grant(IntEnum):
     """How a Principal element names the principal of a request; it decides what else has to allow."""

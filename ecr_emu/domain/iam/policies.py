@@ -12,6 +12,7 @@ from typing import Any
 from ecr_emu.domain.iam import conditions, matching
 from ecr_emu.domain.iam.conditions import Condition
 from ecr_emu.domain.iam.matching import Case, Grant, Names, Principals
+from ecr_emu.domain.iam.requests import Request
 
 IDENTITY = "identity-based policy"
 RESOURCE = "resource-based policy"
@@ -64,6 +65,11 @@ class Statement:
         if grant and self.conditions and not all(condition.holds(request) for condition in self.conditions):
             return Grant.NONE
         return grant
+
+    def asks_context(self, request: Request) -> bool:
+        """Whether more of the request than principal, action and resource counts."""
+        asks = bool(self.conditions) or self.resources.have_variables
+        return asks and self.actions.cover(request.action.lower(), request)
 
 
 @dataclass(frozen=True, slots=True)

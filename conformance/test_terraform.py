@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.control.query.conftest import ACCOUNT, ROOT, Aws
+from tests.control.query.conftest import ACCOUNT, ROOT, Aws, aws, iam_file
+
+__all__ = ["aws", "iam_file"]
 
 PLUGINS = os.environ.get("ECR_EMU_TF_PLUGINS", "")
 
