@@ -1,35 +1,29 @@
 """The job that scans, in this process: what goes wrong with one image, and advisories that change."""
 
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ecr_emu.jobs import rematch, scan
-from ecr_emu.jobs.work import Workplace, run_pending
 from ecr_emu.scanner import advisories, matching
 from ecr_emu.store import scans
 from tests.clients import Clock, Registry, Running, digest_of
-from tests.control.test_scanning import rule
 from tests.scanner import osv_files
-from tests.scanner.images import dpkg, tar
-
-NAME = "team/app"
-COMPLETE = "The scan was completed successfully."
-RELEASE = b'ID=debian\nVERSION_ID="11"\n'
-OPENSSL = osv_files.record(
-    "DSA-5343-1", osv_files.until("Debian:11", "openssl", "1.1.1n-0+deb11u4"), upstream=["CVE-2023-0286"]
+from tests.scanning import (
+    NAME,
+    OLD,
+    OPENSSL,
+    add_advisories,
+    configure,
+    data_folder,
+    debian,
+    run_scans,
 )
+
+COMPLETE = "The scan was completed successfully."
 BASH = osv_files.record("DSA-9999-1", osv_files.until("Debian:11", "bash", "5.2"), upstream=["CVE-2099-0001"])
-
-
-def debian(*packages: tuple[str, str]) -> bytes:
-    return tar({"etc/os-release": RELEASE, "var/lib/dpkg/status": dpkg(*packages)})
-
-
-OLD = debian(("openssl", "1.1.1n-0+deb11u3"), ("bash", "5.1-2+deb11u1"))
 
 
 @pytest.fixture
@@ -41,18 +35,7 @@ def ecr(emulator: Running) -> Any:
 
 @pytest.fixture
 def folder(emulator: Running) -> Path:
-    return Path(emulator.application.emulator.settings.data_dir)
-
-
-def add(folder: Path, *records: Any) -> None:
-    with closing(advisories.Database(folder / advisories.FILE_NAME)) as database:
-        database.add(osv_files.zipped(folder / "Debian.zip", *records), now=osv_files.NOW)
-
-
-def work(emulator: Running) -> list[dict[str, Any]]:
-    inside = emulator.application.emulator
-    place = Workplace(inside.store, inside.blobs, inside.settings)
-    return [report for report in run_pending(place, inside.clock()) if report["kind"] == "scan"]
+    return data_folder(emulator)
 
 
 def notice(emulator: Running, seen: rematch.Seen | None = None) -> rematch.Seen | None:
@@ -90,11 +73,11 @@ def blob_file(emulator: Running, folder: Path, content: bytes) -> Path:
 def test_a_scan_that_breaks_holds_up_no_other(
     emulator: Running, ecr: Any, folder: Path, registry: Registry
 ) -> None:
-    add(folder, OPENSSL)
+    add_advisories(folder, OPENSSL)
     lost = debian(("openssl", "1.0"))
     first, second = registry.push_image(NAME, "a", lost), registry.push_image(NAME, "b", OLD)
     blob_file(emulator, folder, lost).unlink()
-    assert [report["status"] for report in work(emulator)] == ["FAILED", "COMPLETE"]
+    assert run_scans(emulator) == ["FAILED", "COMPLETE"]
     said, why = status(ecr, first)
     assert said == "FAILED"
     assert why.startswith("The scan broke off: FileNotFoundError")
@@ -105,7 +88,7 @@ def test_a_scan_that_breaks_holds_up_no_other(
 def test_an_error_that_nobody_thought_of_ends_one_scan_only(
     emulator: Running, ecr: Any, folder: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add(folder, OPENSSL)
+    add_advisories(folder, OPENSSL)
     first, second = registry.push_image(NAME, "a", OLD), registry.push_image(NAME, "b", OLD + bytes(512))
     examine = matching.examine
 
@@ -114,7 +97,7 @@ def test_an_error_that_nobody_thought_of_ends_one_scan_only(
         raise ZeroDivisionError("oops")
 
     monkeypatch.setattr(matching, "examine", fail_once)
-    assert [report["status"] for report in work(emulator)] == ["FAILED", "COMPLETE"]
+    assert run_scans(emulator) == ["FAILED", "COMPLETE"]
     assert status(ecr, first) == ("FAILED", "The scan broke off: ZeroDivisionError: oops")
     assert status(ecr, second) == ("COMPLETE", COMPLETE)
 
@@ -122,7 +105,7 @@ def test_an_error_that_nobody_thought_of_ends_one_scan_only(
 def test_an_image_that_is_deleted_during_its_scan_leaves_nothing(
     emulator: Running, ecr: Any, folder: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add(folder, OPENSSL)
+    add_advisories(folder, OPENSSL)
     digest, other = registry.push_image(NAME, "a", OLD), registry.push_image(NAME, "b", OLD + bytes(512))
     examine = matching.examine
 
@@ -132,7 +115,7 @@ def test_an_image_that_is_deleted_during_its_scan_leaves_nothing(
         return examine(*arguments, **options)
 
     monkeypatch.setattr(matching, "examine", delete_first)
-    work(emulator)
+    run_scans(emulator)
     assert status(ecr, other) == ("COMPLETE", COMPLETE)
     with emulator.application.emulator.store.read() as connection:
         for table in ("image_scans", "image_sboms", "image_findings"):
@@ -148,7 +131,7 @@ def test_an_image_that_is_pushed_again_during_its_scan_is_scanned_again(
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    add(folder, OPENSSL)
+    add_advisories(folder, OPENSSL)
     digest = registry.push_image(NAME, "a", OLD)
     examine = matching.examine
 
@@ -160,16 +143,16 @@ def test_an_image_that_is_pushed_again_during_its_scan_is_scanned_again(
         return examine(*arguments, **options)
 
     monkeypatch.setattr(matching, "examine", push_again)
-    work(emulator)
+    run_scans(emulator)
     assert status(ecr, digest)[0] == "IN_PROGRESS"
-    work(emulator)
+    run_scans(emulator)
     assert cves(ecr, digest) == ["CVE-2023-0286"]
 
 
 def test_a_process_that_dies_with_a_scan_does_so_twice_only(
     emulator: Running, ecr: Any, folder: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add(folder, OPENSSL)
+    add_advisories(folder, OPENSSL)
     digest = registry.push_image(NAME, "a", OLD)
 
     class Killed(BaseException):
@@ -182,18 +165,18 @@ def test_a_process_that_dies_with_a_scan_does_so_twice_only(
         patched.setattr(matching, "examine", die)
         for _ in range(2):
             with pytest.raises(Killed):
-                work(emulator)
+                run_scans(emulator)
             assert status(ecr, digest)[0] == "IN_PROGRESS"
-    work(emulator)
+    run_scans(emulator)
     assert status(ecr, digest) == ("FAILED", scan.BROKE_OFF)
 
 
 def test_an_image_without_layers_has_nothing_to_scan(
     emulator: Running, ecr: Any, folder: Path, registry: Registry
 ) -> None:
-    add(folder, OPENSSL)
+    add_advisories(folder, OPENSSL)
     digest = registry.push_image(NAME, "empty")
-    work(emulator)
+    run_scans(emulator)
     said, why = status(ecr, digest)
     assert said == "UNSUPPORTED_IMAGE"
     assert why.startswith("UnsupportedImageError: ")
@@ -203,11 +186,11 @@ def test_an_image_without_layers_has_nothing_to_scan(
 def test_the_clock_moves_while_a_scan_waits(
     emulator: Running, ecr: Any, folder: Path, registry: Registry, clock: Clock
 ) -> None:
-    add(folder, OPENSSL)
+    add_advisories(folder, OPENSSL)
     digest = registry.push_image(NAME, "a", OLD)
     pushed_at = clock.now
     clock.advance(400 * 24 * 3600)
-    work(emulator)
+    run_scans(emulator)
     assert cves(ecr, digest) == ["CVE-2023-0286"]
     # It is done at the time at which it was due.
     done = answer(ecr, digest)["imageScanFindings"]["imageScanCompletedAt"].timestamp()
@@ -221,44 +204,44 @@ def test_a_scan_that_had_no_advisories_is_done_when_they_come(
     emulator: Running, ecr: Any, folder: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest = registry.push_image(NAME, "a", OLD)
-    work(emulator)
+    run_scans(emulator)
     said, why = status(ecr, digest)
     assert said == "FAILED"
     assert "no advisories for Debian:11" in why
     assert why.endswith("the scan is then done again")
     assert notice(emulator) is None
-    assert work(emulator) == []
-    add(folder, OPENSSL)
+    assert run_scans(emulator) == []
+    add_advisories(folder, OPENSSL)
     # What is installed was read the first time.
     monkeypatch.setattr("ecr_emu.scanner.image.read", None)
     seen = notice(emulator)
-    assert [report["status"] for report in work(emulator)] == ["COMPLETE"]
+    assert run_scans(emulator) == ["COMPLETE"]
     assert cves(ecr, digest) == ["CVE-2023-0286"]
     assert notice(emulator, seen) == seen
-    assert work(emulator) == []
+    assert run_scans(emulator) == []
 
 
 def test_a_scan_without_advisories_is_not_repeated_for_others(
     emulator: Running, ecr: Any, folder: Path, registry: Registry
 ) -> None:
     digest = registry.push_image(NAME, "a", OLD)
-    work(emulator)
-    add(folder, *osv_files.PYPI)
+    run_scans(emulator)
+    add_advisories(folder, *osv_files.PYPI)
     for expected in (["FAILED"], [], []):
         notice(emulator)
-        assert [report["status"] for report in work(emulator)] == expected
+        assert run_scans(emulator) == expected
     assert status(ecr, digest)[0] == "FAILED"
 
 
 def test_a_basic_scan_that_is_complete_stays_as_it_is(
     emulator: Running, ecr: Any, folder: Path, registry: Registry
 ) -> None:
-    add(folder, OPENSSL)
+    add_advisories(folder, OPENSSL)
     digest = registry.push_image(NAME, "a", OLD)
-    work(emulator)
-    add(folder, OPENSSL, BASH)
+    run_scans(emulator)
+    add_advisories(folder, OPENSSL, BASH)
     notice(emulator)
-    assert work(emulator) == []
+    assert run_scans(emulator) == []
     assert cves(ecr, digest) == ["CVE-2023-0286"]
 
 
@@ -267,8 +250,8 @@ def test_advisories_that_come_during_a_scan_are_not_missed(
     emulator: Running, ecr: Any, folder: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     """Also when the change was noticed while the scan still ran."""
-    ecr.put_registry_scanning_configuration(scanType="ENHANCED", rules=[rule("CONTINUOUS_SCAN", "*")])
-    add(folder, OPENSSL)
+    configure(ecr, "ENHANCED", "CONTINUOUS_SCAN")
+    add_advisories(folder, OPENSSL)
     digest = registry.push_image(NAME, "a", OLD)
     seen: list[rematch.Seen | None] = []
     examine = matching.examine
@@ -276,35 +259,35 @@ def test_advisories_that_come_during_a_scan_are_not_missed(
     def change(*arguments: Any, **options: Any) -> Any:
         monkeypatch.setattr(matching, "examine", examine)
         found = examine(*arguments, **options) if when == "after" else None
-        add(folder, OPENSSL, BASH)
+        add_advisories(folder, OPENSSL, BASH)
         seen.append(notice(emulator))
         return found or examine(*arguments, **options)
 
     monkeypatch.setattr(matching, "examine", change)
-    work(emulator)
+    run_scans(emulator)
     assert cves(ecr, digest) == ["CVE-2023-0286"] + ["CVE-2099-0001"] * (when == "before")
     notice(emulator, seen[0])
-    work(emulator)
+    run_scans(emulator)
     assert cves(ecr, digest) == ["CVE-2023-0286", "CVE-2099-0001"]
     notice(emulator, seen[0])
-    assert work(emulator) == []
+    assert run_scans(emulator) == []
 
 
 def test_advisories_that_cannot_be_read_fail_the_scan_and_nothing_else(
     emulator: Running, ecr: Any, folder: Path, registry: Registry
 ) -> None:
-    ecr.put_registry_scanning_configuration(scanType="ENHANCED", rules=[rule("CONTINUOUS_SCAN", "*")])
+    configure(ecr, "ENHANCED", "CONTINUOUS_SCAN")
     (folder / advisories.FILE_NAME).write_bytes(b"this is no database" * 100)
     digest = registry.push_image(NAME, "a", OLD)
     seen = notice(emulator)
-    work(emulator)
+    run_scans(emulator)
     assert status(ecr, digest)[0] == "FAILED"
     assert notice(emulator, seen) == seen
-    assert work(emulator) == []
+    assert run_scans(emulator) == []
     (folder / advisories.FILE_NAME).unlink()
-    add(folder, OPENSSL)
+    add_advisories(folder, OPENSSL)
     notice(emulator, seen)
-    work(emulator)
+    run_scans(emulator)
     assert cves(ecr, digest) == ["CVE-2023-0286"]
 
 
