@@ -25,6 +25,9 @@ from engines.roots import Installed
 from engines.server import Emulator, login_password
 from tests.scanner import slow_matcher
 
+# The first test waits for debootstrap.
+pytestmark = pytest.mark.timeout(900)
+
 ALPINE = "3.11.6"
 # Releases of 2018, before pip install was told otherwise.
 REQUIREMENTS = (

@@ -39,6 +39,7 @@ BROKE_OFF = "The scan broke off twice: reading this image ends the process that 
 BROKE = "The scan broke off: {reason}"
 NO_ADVISORIES = "{reason}; the scan is then done again"
 NO_LIBRARIES = "The image was not scanned: {name} is not installed; pip install 'ecr-emu[scan]'"
+NO_MANIFEST = "The image was recorded without its manifest, so nobody knows its layers."
 GONE = "The layer {digest} is kept elsewhere, so it was not read."
 
 MAX_ATTEMPTS = 2
@@ -186,6 +187,8 @@ def _wanted(store: Database, due: Due, labels: Mapping[str, str]) -> Result | No
 
 def _config(store: Database, blobs: FileBlobs, due: Due) -> Mapping[str, Any]:
     """The image's configuration; empty when it cannot be read."""
+    if not due.manifest:
+        return {}
     config = orjson.loads(due.manifest).get("config", {})
     with store.read() as connection:
         repository = repositories.of_id(connection, due.repository_id)
@@ -280,6 +283,8 @@ def _inventory(store: Database, blobs: FileBlobs, due: Due) -> tuple[Inventory, 
 def _layers(store: Database, blobs: FileBlobs, due: Due) -> "list[Layer]":
     from ecr_emu.scanner.image import Layer
 
+    if not due.manifest:
+        raise Refused("FAILED", NO_MANIFEST)
     manifest = manifests.parse(due.manifest, None, orjson.loads)
     found = []
     with store.read() as connection:

@@ -1,5 +1,6 @@
 """The job that scans, in this process: what goes wrong with one image, and advisories that change."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,24 @@ def test_an_image_without_layers_has_nothing_to_scan(
     assert said == "UNSUPPORTED_IMAGE"
     assert why.startswith("UnsupportedImageError: ")
     assert "imageScanFindings" not in answer(ecr, digest)
+
+
+def test_of_an_image_without_a_manifest_nothing_is_known_but_what_is_injected(
+    emulator: Running, ecr: Any, folder: Path
+) -> None:
+    add_advisories(folder, OPENSSL)
+    record = {
+        "imageDigest": f"sha256:{'a' * 64}",
+        "imageManifestMediaType": "application/vnd.oci.image.manifest.v1+json",
+        "artifactMediaType": "application/vnd.oci.image.config.v1+json",
+    }
+    emulator.post(f"/_emu/images?repositoryName={NAME}", **record)
+    ecr.start_image_scan(repositoryName=NAME, imageId={"imageDigest": record["imageDigest"]})
+    run_scans(emulator)
+    assert status(ecr, record["imageDigest"]) == ("FAILED", scan.NO_MANIFEST)
+    wanted = json.dumps({"repositoryName": NAME, "findings": {"HIGH": 1}}).encode()
+    assert Registry(emulator.port, None).request("PUT", "/_emu/scan-findings", wanted).status == 200
+    assert cves(ecr, record["imageDigest"]) == ["INJECTED-HIGH-1"]
 
 
 def test_the_clock_moves_while_a_scan_waits(
