@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import WaiterError
+from moto import mock_aws
 
 from tests.clients import digest_of, image_manifest
 from tests.processes import Served, run, serving
 from tests.scanner import osv_files
-from tests.scanner.images import tar
+from tests.scanner.images import dpkg, tar
 
 NAME = {"repositoryName": "team/app"}
 STATUS = (
@@ -47,7 +49,9 @@ def ecr(server: Served) -> Iterator[Any]:
 
 def push(ecr: Any, tag: str, layer: bytes, **config: Any) -> str:
     """An image of one layer, by the AWS API."""
-    text = json.dumps({"architecture": "amd64", "os": "linux", "config": config}).encode()
+    # The tag, so that no two images have the same configuration.
+    about = {"architecture": "amd64", "os": "linux", "comment": tag, "config": config}
+    text = json.dumps(about).encode()
     for blob in (text, layer):
         upload = ecr.initiate_layer_upload(**NAME)["uploadId"]
         place = {**NAME, "uploadId": upload}
@@ -143,6 +147,53 @@ def test_what_cannot_be_scanned_is_never_clean(
     answer = findings(ecr, "v1")["imageScanStatus"]
     assert answer["status"] == status
     assert said in answer["description"]
+
+
+def test_motos_finding_that_every_image_has_is_not_ours(ecr: Any, tmp_path: Path) -> None:
+    """moto finds CVE-9999-9999 in every image, whatever is in it."""
+    with mock_aws():
+        moto = boto3.client(
+            "ecr", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+        )
+        moto.create_repository(**NAME)
+        moto.put_image(**NAME, imageManifest=image_manifest(b"{}", b"").decode(), imageTag="v1")
+        moto.start_image_scan(**NAME, imageId={"imageTag": "v1"})
+        fake = moto.describe_image_scan_findings(**NAME, imageId={"imageTag": "v1"})["imageScanFindings"]
+    assert [one["name"] for one in fake["findings"]] == ["CVE-9999-9999"]
+
+    add_advisories(tmp_path, osv_files.DEBIAN)
+    fixed = {**BULLSEYE, "var/lib/dpkg/status": dpkg(("openssl", "1.1.1n-0+deb11u4"))}
+    for tag, files, expected in (("old", BULLSEYE, CVES), ("fixed", fixed, [])):
+        push(ecr, tag, tar(files))
+        ecr.start_image_scan(**NAME, imageId={"imageTag": tag})
+        answer = findings(ecr, tag)
+        assert answer["imageScanStatus"] == COMPLETE
+        assert [one["name"] for one in answer["imageScanFindings"]["findings"]] == expected
+        assert answer["imageScanFindings"]["findingSeverityCounts"] == (
+            {"UNDEFINED": len(expected)} if expected else {}
+        )
+
+
+def test_no_data_is_never_all_green(ecr: Any, tmp_path: Path) -> None:
+    """Without advisories for what is in an image no kind of scan says that it is clean."""
+    files = {**BULLSEYE, "usr/lib/python3/dist-packages/requests-2.19.1.dist-info/METADATA": REQUESTS}
+    everywhere = [{"filter": "*", "filterType": "WILDCARD"}]
+    rule = {"scanFrequency": "SCAN_ON_PUSH", "repositoryFilters": everywhere}
+    for records, name in (([], "nothing"), (osv_files.ALPINE, "Alpine"), (osv_files.DEBIAN, "Debian")):
+        if records:
+            add_advisories(tmp_path, records, name)
+        for scan_type in ("BASIC", "ENHANCED"):
+            if (name, scan_type) == ("Debian", "BASIC"):
+                continue
+            ecr.put_registry_scanning_configuration(scanType=scan_type, rules=[rule])
+            tag = f"{scan_type}-{name}"
+            push(ecr, tag, tar({**files, tag: b""}))
+            answer = findings(ecr, tag)
+            assert answer["imageScanStatus"]["status"] == "FAILED"
+            # Half of the data is none for the other half.
+            missing = "PyPI" if name == "Debian" else "Debian:11"
+            assert f"no advisories for {missing}" in answer["imageScanStatus"]["description"]
+            assert "imageScanFindings" not in answer
 
 
 def test_new_advisories_reach_images_that_are_scanned_continuously(ecr: Any, tmp_path: Path) -> None:

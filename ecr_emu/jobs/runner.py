@@ -10,10 +10,14 @@ import logging
 import subprocess
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 from ecr_emu.context import Emulator
 from ecr_emu.jobs import schedule
 from ecr_emu.store import images, jobs, scans
+
+if TYPE_CHECKING:
+    from ecr_emu.jobs.rematch import Seen
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +40,7 @@ class Runner:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
         self._failures = 0
-        self._advisories: tuple[int, int] | None = None
+        self._advisories: Seen | None = None
 
     def start(self) -> None:
         """Do what falls due from now on, until `stop`."""
@@ -91,7 +95,7 @@ class Runner:
     def _seconds_to_wait(self) -> float:
         """The same, or less where new advisories are waited for: nobody tells of them."""
         with self._emulator.store.read() as connection:
-            is_curious = scans.have_continuous(connection)
+            is_curious = scans.depend_on_advisories(connection)
         return min(self.seconds_to_sleep(), ADVISORIES_SECONDS if is_curious else MAX_SLEEP_SECONDS)
 
     def _notice_advisories(self) -> None:

@@ -24,6 +24,7 @@ from ecr_emu.store.scans import Due, Scan
 
 if TYPE_CHECKING:
     from ecr_emu.domain.findings import Finding
+    from ecr_emu.scanner.advisories import Database as Advisories
     from ecr_emu.scanner.image import Layer
     from ecr_emu.scanner.matching import Doubt
 
@@ -35,13 +36,17 @@ COMPLETE = "The scan was completed successfully."
 CONTINUOUS = "Continuous scan is selected for image."
 UNSUPPORTED = "UnsupportedImageError: The operating system and/or package manager are not supported"
 BROKE_OFF = "The scan broke off twice: reading this image ends the process that reads it."
+BROKE = "The scan broke off: {reason}"
+NO_ADVISORIES = "{reason}; the scan is then done again"
 NO_LIBRARIES = "The image was not scanned: {name} is not installed; pip install 'ecr-emu[scan]'"
+NO_MANIFEST = "The image was recorded without its manifest, so nobody knows its layers."
 GONE = "The layer {digest} is kept elsewhere, so it was not read."
 
 MAX_ATTEMPTS = 2
 MAX_CONFIG_BYTES = 8 << 20
 # Names of so many packages are told when versions cannot be compared.
 SHOWN_DOUBTS = 3
+MAX_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +76,21 @@ def run(store: Database, blobs: FileBlobs, job: Job, until: float) -> dict[str, 
             return None
         # Counted before the image is read: a process that dies has tried.
         scans.count_attempt(transaction, due)
-    outcome = _injected(store, blobs, due) or _look(store, blobs, due)
+    outcome = _outcome(store, blobs, due)
     _finish(store, job, due, outcome)
     return {"at": due.scan.due_at, **_names(due), "status": outcome.scan.status}
+
+
+def _outcome(store: Database, blobs: FileBlobs, due: Due) -> Outcome:
+    """Whatever happens, the scan is over: one that broke would hold up all others."""
+    try:
+        return _injected(store, blobs, due) or _look(store, blobs, due)
+    except Exception as error:
+        log.exception("the scan of %s in %s broke off", due.digest, due.repository)
+        # Without the paths that errors of the operating system have.
+        words = error.strerror if isinstance(error, OSError) and error.strerror else f"{error}"
+        reason = f"{type(error).__name__}: {words}".splitlines()[0][:MAX_REASON]
+        return _refused(due, "FAILED", BROKE.format(reason=reason))
 
 
 def finish_injected(store: Database, blobs: FileBlobs, job: Job, until: float) -> list[dict[str, object]]:
@@ -170,6 +187,8 @@ def _wanted(store: Database, due: Due, labels: Mapping[str, str]) -> Result | No
 
 def _config(store: Database, blobs: FileBlobs, due: Due) -> Mapping[str, Any]:
     """The image's configuration; empty when it cannot be read."""
+    if not due.manifest:
+        return {}
     config = orjson.loads(due.manifest).get("config", {})
     with store.read() as connection:
         repository = repositories.of_id(connection, due.repository_id)
@@ -196,15 +215,44 @@ def _labels(config: Mapping[str, Any]) -> Mapping[str, str]:
 
 def _look(store: Database, blobs: FileBlobs, due: Due) -> Outcome:
     """Read the image, or what is known of it already, and compare it with the advisories."""
+    from ecr_emu.scanner.advisories import FILE_NAME
+    from ecr_emu.scanner.advisories import Database as Advisories
+
+    advisories = Advisories(store.path.parent / FILE_NAME)
     try:
+        # Before they are read: what is added meanwhile makes the scan an outdated one.
+        due = replace(due, scan=replace(due.scan, revision=_revision(advisories)))
         if due.scan.attempts >= MAX_ATTEMPTS:
             raise Refused("FAILED", BROKE_OFF)
         inventory, sbom = _inventory(store, blobs, due)
-        outcome = _compare(store.path.parent, due, inventory)
         about = scan_findings.about_image(_config(store, blobs, due), inventory.system)
+        outcome = _compared(advisories, due, inventory)
         return replace(outcome, scan=replace(outcome.scan, about=about), sbom=sbom)
     except ImportError as reason:
         return _refused(due, "FAILED", NO_LIBRARIES.format(name=reason.name))
+    except Refused as reason:
+        return _refused(due, reason.status, reason.description)
+    finally:
+        advisories.close()
+
+
+def _revision(advisories: "Advisories") -> str:
+    from ecr_emu.scanner.advisories import AdvisoryError
+
+    try:
+        return advisories.revision
+    except AdvisoryError as reason:
+        raise Refused("FAILED", str(reason)) from None
+
+
+def _compared(advisories: "Advisories", due: Due, inventory: Inventory) -> Outcome:
+    """What the advisories say of an inventory, or why they say nothing. The inventory is kept in any case."""
+    from ecr_emu.scanner.advisories import AdvisoryError
+
+    try:
+        return _compare(advisories, due, inventory)
+    except AdvisoryError as reason:
+        return _refused(due, "FAILED", str(reason))
     except Refused as reason:
         return _refused(due, reason.status, reason.description)
 
@@ -235,6 +283,8 @@ def _inventory(store: Database, blobs: FileBlobs, due: Due) -> tuple[Inventory, 
 def _layers(store: Database, blobs: FileBlobs, due: Due) -> "list[Layer]":
     from ecr_emu.scanner.image import Layer
 
+    if not due.manifest:
+        raise Refused("FAILED", NO_MANIFEST)
     manifest = manifests.parse(due.manifest, None, orjson.loads)
     found = []
     with store.read() as connection:
@@ -255,29 +305,21 @@ def _opener(path: Path) -> Any:
     return open_blob
 
 
-def _compare(folder: Path, due: Due, inventory: Inventory) -> Outcome:
+def _compare(advisories: "Advisories", due: Due, inventory: Inventory) -> Outcome:
     """The findings, or Refused when there are no advisories to compare with."""
     from ecr_emu.scanner import matching
-    from ecr_emu.scanner.advisories import FILE_NAME, AdvisoryError
-    from ecr_emu.scanner.advisories import Database as Advisories
 
     languages, at = not _is_basic(due), due.scan.due_at or 0
-    advisories = Advisories(folder / FILE_NAME)
-    try:
-        kinds = matching.kinds(inventory, languages=languages)
-        coverage = advisories.covers(inventory.system, kinds)
-        if coverage.unsupported or not kinds:
-            raise Refused(
-                "UNSUPPORTED_IMAGE", f"{UNSUPPORTED}: {coverage.unsupported or 'no package was found'}."
-            )
-        if coverage.missing:
-            raise Refused("FAILED", coverage.description)
-        found = matching.examine(advisories, inventory, languages=languages, now=at)
-        revision, updated_at = advisories.revision, advisories.updated_at
-    except AdvisoryError as reason:
-        raise Refused("FAILED", str(reason)) from None
-    finally:
-        advisories.close()
+    kinds = matching.kinds(inventory, languages=languages)
+    coverage = advisories.covers(inventory.system, kinds)
+    if coverage.unsupported or not kinds:
+        raise Refused(
+            "UNSUPPORTED_IMAGE", f"{UNSUPPORTED}: {coverage.unsupported or 'no package was found'}."
+        )
+    if coverage.missing:
+        raise Refused("FAILED", NO_ADVISORIES.format(reason=coverage.description))
+    updated_at = advisories.updated_at
+    found = matching.examine(advisories, inventory, languages=languages, now=at)
     shapes = _shapes(due, found.findings, at)
     done = replace(
         due.scan,
@@ -287,7 +329,6 @@ def _compare(folder: Path, due: Due, inventory: Inventory) -> Outcome:
         attempts=0,
         completed_at=at,
         source_updated_at=updated_at,
-        revision=revision,
         counts=scan_findings.counts(shapes),
     )
     return Outcome(done, tuple(shapes))

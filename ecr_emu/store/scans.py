@@ -158,18 +158,35 @@ def next_due_at(connection: Connection) -> float | None:
     return due_at
 
 
-def have_continuous(connection: Connection) -> bool:
+# Which scans are done again when the advisories change: those that are continuous, and those that could not
+# be compared with any. An image that could be read has an SBOM.
+_CONTINUOUS = "SELECT s.image_id FROM image_scans s WHERE s.is_continuous"
+_FAILED = (
+    "SELECT s.image_id FROM image_scans s JOIN image_sboms b ON b.image_id = s.image_id "
+    "WHERE s.status = 'FAILED'"
+)
+# Those of them that are over, and were made with others than these.
+_CHANGED = "s.due_at IS NULL AND NOT s.is_injected AND s.revision != :revision"
+_OUTDATED = f"{_CONTINUOUS} AND {_CHANGED} UNION ALL {_FAILED} AND {_CHANGED}"
+
+
+def depend_on_advisories(connection: Connection) -> bool:
     """Whether any image is scanned again when the advisories change."""
-    row = connection.execute("SELECT 1 FROM image_scans WHERE is_continuous LIMIT 1").fetchone()
+    row = connection.execute(f"{_CONTINUOUS} UNION ALL {_FAILED} LIMIT 1").fetchone()
+    return row is not None
+
+
+def are_outdated(connection: Connection, revision: str) -> bool:
+    """Whether any of those scans is over, and was made with other advisories."""
+    row = connection.execute(f"{_OUTDATED} LIMIT 1", {"revision": revision}).fetchone()
     return row is not None
 
 
 def make_due(connection: Connection, due_at: float, revision: str) -> int:
-    """Let all continuous scans that are over be done again with other advisories; how many they are."""
+    """Let those scans be done again; how many they are."""
     cursor = connection.execute(
-        "UPDATE image_scans SET due_at = ?, attempts = 0 "
-        "WHERE is_continuous AND due_at IS NULL AND NOT is_injected AND revision != ?",
-        (due_at, revision),
+        f"UPDATE image_scans SET due_at = :due_at, attempts = 0 WHERE image_id IN ({_OUTDATED})",
+        {"due_at": due_at, "revision": revision},
     )
     if cursor.rowcount:
         jobs.put(connection, jobs.SCAN, due_at)

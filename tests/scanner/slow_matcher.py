@@ -11,6 +11,11 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
+from ecr_emu.domain.findings import Finding
+
+# CVE, package and version, with the advisories and the fix that a matcher says.
+Triples = dict[tuple[str, str, str], tuple[set[str], str | None]]
+
 
 @cache
 def dpkg_order(left: str, right: str) -> int:
@@ -155,3 +160,24 @@ def find(
                         ids.add(record["id"])
                         fixes.add(fix)
     return found
+
+
+def triples(findings: list[Finding]) -> Triples:
+    """What the matcher under test says, to compare with `find`."""
+    return {
+        (finding.name, one.package.name, one.package.version): (set(finding.advisories), one.fixed_in)
+        for finding in findings
+        for one in finding.affected
+    }
+
+
+def differences(
+    ours: Triples, theirs: dict[tuple[str, str, str], tuple[set[str], set[str | None]]]
+) -> list[Any]:
+    """What one of two matchers says and the other does not."""
+    wrong: list[Any] = [("only one", key) for key in ours.keys() ^ theirs.keys()]
+    for key in ours.keys() & theirs.keys():
+        (advisories, fix), (others, fixes) = ours[key], theirs[key]
+        if not (others <= advisories and fix in fixes):
+            wrong.append((key, ours[key], theirs[key]))
+    return wrong

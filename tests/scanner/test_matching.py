@@ -1,33 +1,26 @@
-"""Matching: which packages have which vulnerabilities, compared with a slow and plain matcher."""
+"""Matching: which packages have which vulnerabilities, compared with a slow and plain matcher.
 
-import json
-import os
-import random
+Whole databases of real advisories are compared in conformance/test_advisories.py.
+"""
+
 import shutil
-import time
-import zipfile
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecr_emu.domain.findings import SEVERITIES, Finding
+from ecr_emu.domain.findings import Finding
 from ecr_emu.domain.inventory import Inventory, Package, System
 from ecr_emu.scanner import matching
 from ecr_emu.scanner.advisories import Database
 from tests.scanner import slow_matcher
 from tests.scanner.osv_files import ALPINE, DEBIAN, NOW, PYPI, Json, affected, record, span, until, zipped
+from tests.scanner.slow_matcher import Triples, differences, triples
 
 BULLSEYE = System("debian", "11")
-# Real exports, one zip for each ecosystem; not in the repository.
-REAL = Path(os.environ.get("ECR_EMU_ADVISORIES", "none"))
-# Three times what was measured on a machine that had other things to do.
-MAX_SECONDS = 0.15
 
 
 @pytest.fixture
@@ -427,16 +420,6 @@ def some_records(draw: st.DrawFn) -> list[Json]:
 
 
 INVENTORIES = st.lists(st.tuples(st.sampled_from("ab"), VERSIONS), max_size=4, unique=True)
-Triples = dict[tuple[str, str, str], tuple[set[str], str | None]]
-
-
-def triples(findings: list[Finding]) -> Triples:
-    """CVE, package and version, with the advisories and the fix."""
-    return {
-        (finding.name, one.package.name, one.package.version): (set(finding.advisories), one.fixed_in)
-        for finding in findings
-        for one in finding.affected
-    }
 
 
 def matched(folder: Path, records: list[Json], asked: list[tuple[str, str]]) -> Triples:
@@ -447,18 +430,6 @@ def matched(folder: Path, records: list[Json], asked: list[tuple[str, str]]) -> 
     answer = triples(found(database, *(python(*one) for one in asked)))
     database.close()
     return answer
-
-
-def differences(
-    ours: Triples, theirs: dict[tuple[str, str, str], tuple[set[str], set[str | None]]]
-) -> list[Any]:
-    """What one of two matchers says and the other does not."""
-    wrong: list[Any] = [("only one", key) for key in ours.keys() ^ theirs.keys()]
-    for key in ours.keys() & theirs.keys():
-        (advisories, fix), (others, fixes) = ours[key], theirs[key]
-        if not (others <= advisories and fix in fixes):
-            wrong.append((key, ours[key], theirs[key]))
-    return wrong
 
 
 @given(some_records(), INVENTORIES)
@@ -499,15 +470,15 @@ def test_folding_keeps_every_cve_and_withdrawn_records_never_match(
 
 
 # Versions of Debian and Alpine, with the machine's dpkg as the judge.
-@pytest.mark.skipif(shutil.which("dpkg") is None, reason="there is no dpkg here")
 @pytest.mark.parametrize(
     ("kind", "system", "ecosystem", "versions"),
     [
-        (
+        pytest.param(
             "deb",
             BULLSEYE,
             "Debian:11",
             ["1.0~rc1-1", "1.0-1", "1.0-1+deb11u1", "1:0.9-1", "1.0+git1-1", "1.10-1"],
+            marks=pytest.mark.skipif(shutil.which("dpkg") is None, reason="there is no dpkg here"),
         ),
         (
             "apk",
@@ -535,65 +506,3 @@ def test_distributions_as_the_slow_matcher_has_them(
     theirs = slow_matcher.find(records, [(kind, ecosystem, "a", version) for version in versions])
     assert len(theirs) > len(versions)
     assert differences(ours, theirs) == []
-
-
-def real_records(name: str) -> list[Json]:
-    with zipfile.ZipFile(REAL / f"{name}.zip") as archive:
-        return [json.loads(archive.read(entry)) for entry in archive.namelist()]
-
-
-@pytest.mark.skipif(not REAL.is_dir(), reason="ECR_EMU_ADVISORIES names no folder of OSV zips")
-@pytest.mark.parametrize(
-    ("kind", "system", "ecosystem", "zip_name"),
-    [
-        ("apk", System("alpine", "3.11.6"), "Alpine:v3.11", "Alpine"),
-        ("apk", System("alpine", "3.8.5"), "Alpine:v3.8", "Alpine"),
-        ("pypi", None, "PyPI", "PyPI"),
-    ],
-)
-def test_real_advisories_as_the_slow_matcher_has_them(
-    database: Database, kind: str, system: System | None, ecosystem: str, zip_name: str
-) -> None:
-    database.add(REAL / f"{zip_name}.zip", now=NOW)
-    records = real_records(zip_name)
-    chance = random.Random(11)  # noqa: S311 - the same inventory every time
-    asked = [(kind, ecosystem, *one) for one in real_packages(records, ecosystem, chance, 80)]
-    packages = [Package(one, name, version) for one, _, name, version in asked]
-    ours = triples(found(database, *packages, system=system))
-    theirs = slow_matcher.find(records, asked)
-    assert theirs
-    assert differences(ours, theirs) == []
-
-
-def real_packages(
-    records: list[Json], ecosystem: str, chance: random.Random, count: int
-) -> list[tuple[str, str]]:
-    """Names of packages, each with a version that some advisory names."""
-    versions: dict[str, set[str]] = defaultdict(set)
-    for entry in (entry for one in records for entry in one["affected"]):
-        if entry["package"]["ecosystem"] == ecosystem:
-            told = [
-                version for one in entry["ranges"] for event in one["events"] for version in event.values()
-            ]
-            versions[entry["package"]["name"]] |= {version for version in told if version != "0"}
-    some = [name for name in sorted(versions) if versions[name]]
-    picked = chance.sample(some, min(count, len(some)))
-    return [(name, chance.choice(sorted(versions[name]))) for name in picked]
-
-
-@pytest.mark.skipif(not REAL.is_dir(), reason="ECR_EMU_ADVISORIES names no folder of OSV zips")
-def test_five_hundred_packages_are_compared_at_once(database: Database) -> None:
-    database.add(REAL, now=NOW)
-    chance = random.Random(11)  # noqa: S311 - the same inventory every time
-    system = real_packages(real_records("Debian"), "Debian:8", chance, 400)
-    languages = real_packages(real_records("PyPI"), "PyPI", chance, 100)
-    packages = [deb(*one) for one in system] + [python(*one) for one in languages]
-    inventory = Inventory(System("debian", "8"), tuple(packages))
-    took = []
-    for _ in range(3):
-        start = time.perf_counter()
-        findings = matching.match(database, inventory, languages=True, now=NOW)
-        took.append(time.perf_counter() - start)
-    assert len(packages) == 500
-    assert {finding.severity for finding in findings} <= set(SEVERITIES)
-    assert min(took) < MAX_SECONDS

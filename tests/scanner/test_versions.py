@@ -12,6 +12,12 @@ from hypothesis import strategies as st
 from ecr_emu.domain.inventory import LANGUAGE_KINDS, SYSTEM_KINDS
 from ecr_emu.scanner.versions import MAX_LENGTH, InvalidVersion, compare
 
+# deb-version(7), and versions of Debian's; conformance/test_dpkg_versions.py asks dpkg itself.
+DEB = """
+1.0~rc1 < 1.0 | 1.0~~ < 1.0~ | 1.0a < 1.0+ | 1.10 > 1.9 | 1:1.0 > 2.0 | 1.0-1 > 1.0 | 1.0-0 = 1.0
+0:1.0 = 1.0 | 1.0-1-2 > 1.0-1-1 | 2.36-9+deb12u4 > 2.36-9+deb12u3 | 1.1.1n-0+deb11u3 < 1.1.1n-0+deb11u4
+1:1.2.15-7+deb6u1 > 1.2.16-1 | 97aa-0 = 97aa0 | 00 > 0~
+"""
 # apk-tools, test/version.data: pairs as they stand there, those with a comment left out.
 APK = """
 2.34 > 0.1.0_alpha | 0.1.0_alpha = 0.1.0_alpha | 0.1.0_alpha < 0.1.3_alpha | 0.1.0_alpha2 > 0.1.0_alpha
@@ -89,6 +95,7 @@ GEM = """
 1.9.3 < 1.9.3.1 | 3.0.0.pre1 < 3.0.0 | 1.0.0-1 < 1.0.0
 """
 PUBLISHED = {
+    "deb": DEB,
     "apk": APK,
     "rpm": RPM,
     "pypi": PYPI,
