@@ -10,10 +10,14 @@ import logging
 import subprocess
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 from ecr_emu.context import Emulator
 from ecr_emu.jobs import schedule
 from ecr_emu.store import images, jobs, scans
+
+if TYPE_CHECKING:
+    from ecr_emu.jobs.rematch import Seen
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +40,7 @@ class Runner:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
         self._failures = 0
-        self._advisories: tuple[int, int] | None = None
+        self._advisories: Seen | None = None
 
     def start(self) -> None:
         """Do what falls due from now on, until `stop`."""
@@ -132,6 +136,7 @@ class Runner:
             "--sweep-interval": settings.sweep_interval,
             "--lifecycle-interval": settings.lifecycle_interval,
             "--lifecycle-children": settings.lifecycle_children,
+            "--scanner": settings.scanner,
         }
         words = [str(word) for option in options.items() for word in option]
         command = [sys.executable, "-m", "ecr_emu", "work", *words]

@@ -20,7 +20,8 @@ class Scan:
     """How a scan of an image went. Times are seconds since 1970.
 
     `due_at` is when it is to be done, and None when it is over. `source_updated_at` and `revision` are those
-    of the advisories. `counts` are findings by severity, `about` what findings say of the image.
+    of the advisories. `counts` are findings by severity, `about` what findings say of the image, `engine` who
+    compared it with the advisories.
     """
 
     status: str
@@ -36,16 +37,17 @@ class Scan:
     is_continuous: bool = False
     is_injected: bool = False
     about: Mapping[str, str] = field(default_factory=dict)
+    engine: str = ""
 
 
 _COLUMNS = (
     "status, description, started_at, scan_type, due_at, attempts, completed_at, source_updated_at, "
-    "revision, counts, is_continuous, is_injected, about"
+    "revision, counts, is_continuous, is_injected, about, engine"
 )
 
 
 def _scan(row: Any) -> Scan:
-    values = [*row[:9], json.loads(row[9]), bool(row[10]), bool(row[11]), json.loads(row[12])]
+    values = [*row[:9], json.loads(row[9]), bool(row[10]), bool(row[11]), json.loads(row[12]), row[13]]
     return Scan(*values)
 
 
@@ -58,11 +60,17 @@ def put(connection: Connection, image_id: int, scan: Scan, findings: Sequence[An
     """Store a scan and its findings in place of the image's last one; one that is due gets its job."""
     connection.execute("DELETE FROM image_findings WHERE image_id = ?", (image_id,))
     connection.execute(
-        f"INSERT OR REPLACE INTO image_scans (image_id, {_COLUMNS}) VALUES (?{', ?' * 13})",
+        f"INSERT OR REPLACE INTO image_scans (image_id, {_COLUMNS}) VALUES (?{', ?' * 14})",
         (
             *(image_id, scan.status, scan.description, scan.started_at, scan.scan_type, scan.due_at),
             *(scan.attempts, scan.completed_at, scan.source_updated_at, scan.revision),
-            *(json.dumps(scan.counts), scan.is_continuous, scan.is_injected, json.dumps(scan.about)),
+            *(
+                json.dumps(scan.counts),
+                scan.is_continuous,
+                scan.is_injected,
+                json.dumps(scan.about),
+                scan.engine,
+            ),
         ),
     )
     connection.executemany(

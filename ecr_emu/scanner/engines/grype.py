@@ -62,9 +62,13 @@ class Grype:
         if system is None and any(package.kind in SYSTEM_KINDS for package in inventory.packages):
             raise UnsupportedSystem("nothing says which operating system this is")
         bill = bills.write(inventory, system, languages=languages, properties=_properties)
-        ended = _run(["sbom:bill.cdx.json", "-o", "json"], {"bill.cdx.json": bill.content})
+        ended = _run(["sbom:bill.cdx.json", "-o", "json", "-vv"], {"bill.cdx.json": bill.content})
         if ended.code:
             raise EngineError(f"grype failed: {ended.complaint}; if that is about its database, {FETCH}")
+        # It says so in its log only, and finds nothing.
+        if "no OS found in the DB" in ended.log and system is not None:
+            release = f"ID={system.id} VERSION_ID={system.version}"
+            raise UnsupportedSystem(f"grype's database has nothing about this release ({release})")
         try:
             findings = fold(_reports(json.loads(ended.output), bill.packages))
         except (ValueError, LookupError, TypeError, AttributeError) as reason:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,7 @@ MAX_MEMORY_BYTES = 4 << 30
 MAX_OUTPUT_BYTES = 256 << 20
 # How much of an engine's complaint is told.
 MAX_WORDS = 300
-_LOG_BYTES = 64 << 10
+_LOG_BYTES = 1 << 20
 
 # Of our environment an engine gets what it needs to find its database, and nothing that changes its findings.
 _KEPT = (
@@ -40,7 +41,9 @@ class Finished:
     def complaint(self) -> str:
         """The last line of the log, as one may show it."""
         lines = [line.strip() for line in self.log.splitlines() if line.strip()] or ["it said nothing"]
-        last = "".join(letter if letter.isprintable() else " " for letter in lines[-1])
+        # Colours, and what a logger puts in front.
+        last = re.sub(r"\x1b\[[0-9;]*m|^\[\d+\]\s+ERROR\s+", "", lines[-1])
+        last = "".join(letter if letter.isprintable() else " " for letter in last)
         return last if len(last) <= MAX_WORDS else last[:MAX_WORDS] + "…"
 
 
@@ -84,7 +87,7 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), _NOWHERE)
     # Both are written in Go, whose collector tries to keep below this.
-    return {**kept, **proxies, "GOMEMLIMIT": str(MAX_MEMORY_BYTES // 2), **more}
+    return {**kept, **proxies, "GOMEMLIMIT": str(MAX_MEMORY_BYTES // 2), "NO_COLOR": "1", **more}
 
 
 def _bound(pid: int) -> None:
