@@ -47,14 +47,15 @@ def counts(shapes: Iterable[Shape]) -> dict[str, int]:
     return dict(Counter(shape["severity"] for shape in shapes if "severity" in shape))
 
 
-def resource(registry: Registry, repository_arn: str, digest: str, image: Shape) -> Shape:
+def resource(repository_arn: str, digest: str, image: Shape, tags: Mapping[str, str]) -> Shape:
     """What an enhanced finding says of its image. `image` are members of AwsEcrContainerImageDetails."""
     name = repository_arn.partition(":repository/")[2]
-    about = {"imageHash": digest, "registry": registry.account, "repositoryName": name, **image}
+    account = repository_arn.split(":")[4]
+    about = {"imageHash": digest, "registry": account, "repositoryName": name, **image}
     return {
         "id": f"{repository_arn}/{digest}",
         "type": "AWS_ECR_CONTAINER_IMAGE",
-        "tags": {},
+        "tags": dict(tags),
         "details": {"awsEcrContainerImage": about},
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 from ecr_emu.domain.registries import Registry
 from ecr_emu.store import jobs
 from ecr_emu.store.images import Image
+from ecr_emu.store.repositories import Repository
 
 # Statuses of the API that end a scan for the time being, and the one before.
 IN_PROGRESS = "IN_PROGRESS"
@@ -89,6 +90,17 @@ def first_observed(connection: Connection, image_id: int) -> dict[str, float]:
         (image_id,),
     )
     return {arn: at for arn, at in rows if arn is not None}
+
+
+def of_repository(connection: Connection, repository: Repository) -> list[tuple[int, str, Scan]]:
+    """The last scans of all images of a repository, with the images' ids and digests."""
+    names = ", ".join(f"s.{name}" for name in _COLUMNS.split(", "))
+    rows = connection.execute(
+        f"SELECT i.id, i.digest, {names} FROM image_scans s JOIN images i ON i.id = s.image_id "
+        "WHERE i.repository_id = ? ORDER BY i.id",
+        (repository.id,),
+    )
+    return [(image_id, digest, _scan(row)) for image_id, digest, *row in rows]
 
 
 def delete(connection: Connection, image: Image) -> None:
