@@ -103,6 +103,15 @@ def of_repository(connection: Connection, repository: Repository) -> list[tuple[
     return [(image_id, digest, _scan(row)) for image_id, digest, *row in rows]
 
 
+def of_images(connection: Connection, image_ids: Sequence[int]) -> dict[int, Scan]:
+    """The last scans of these images, by the images' ids."""
+    rows = connection.execute(
+        f"SELECT image_id, {_COLUMNS} FROM image_scans WHERE image_id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(image_ids)),),
+    )
+    return {image_id: _scan(row) for image_id, *row in rows}
+
+
 def delete(connection: Connection, image: Image) -> None:
     connection.execute("DELETE FROM image_scans WHERE image_id = ?", (image.id,))
 

@@ -217,3 +217,38 @@ def test_scans_of_no_repository_are_refused(emulator: Running, query: str, statu
         ask(emulator, "GET", "/_emu/scans" + query)
     assert caught.value.code == status
     caught.value.close()
+
+
+# --- DescribeImages ---------------------------------------------------------------------------------------
+
+
+def details(emulator: Running, **request: Any) -> list[Any]:
+    found = emulator.ecr().describe_images(repositoryName=NAME, **request)["imageDetails"]
+    return [(one.get("imageScanStatus"), one.get("imageScanFindingsSummary")) for one in found]
+
+
+def test_only_the_old_basic_scanning_is_told_of_by_describe_images(start: Start, bin_folder: Path) -> None:
+    put_grype(bin_folder)
+    emulator = start(scanner="grype")
+    answer = scanned(emulator)
+    assert details(emulator) == details(emulator, imageIds=[IMAGE]) == [(None, None)]
+    emulator.ecr().put_account_setting(name="BASIC_SCAN_TYPE_VERSION", value="CLAIR")
+    found = answer["imageScanFindings"]
+    del found["findings"]
+    assert details(emulator) == [(answer["imageScanStatus"], found)]
+    assert details(emulator, imageIds=[IMAGE]) == [(answer["imageScanStatus"], found)]
+
+
+def test_a_scan_that_failed_has_no_summary(start: Start, bin_folder: Path) -> None:
+    emulator = start(scanner="trivy")
+    answer = scanned(emulator)
+    emulator.ecr().put_account_setting(name="BASIC_SCAN_TYPE_VERSION", value="CLAIR")
+    assert details(emulator) == [(answer["imageScanStatus"], None)]
+
+
+def test_enhanced_scanning_is_not_told_of_by_describe_images(start: Start, bin_folder: Path) -> None:
+    put_grype(bin_folder)
+    emulator = start(scanner="grype")
+    scanned(emulator, "ENHANCED")
+    emulator.ecr().put_account_setting(name="BASIC_SCAN_TYPE_VERSION", value="CLAIR")
+    assert details(emulator) == [(None, None)]
