@@ -318,6 +318,6 @@ SETUPS: dict[str, Setup] = {
 
 # What ours cannot answer yet, and why. A test fails when it can.
 LACKING: dict[str, set[str]] = {
-    # There is no scan engine, so a scan finds nothing out.
+    # The example's image has no packages and no advisories are loaded, so its scan finds nothing out.
     "describe-image-scan-findings.rst": {"imageScanFindings"},
 }

@@ -8,6 +8,7 @@ import platformdirs
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
 AUTH_MODES = ("token", "open", "iam")
+SCANNERS = ("auto", "builtin", "trivy", "grype")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -76,6 +77,13 @@ SETTINGS = (
         "restore_seconds", 0, "Seconds that an image stays ACTIVATING when it is taken from the archive."
     ),
     Setting(
+        "scanner",
+        "builtin",
+        "Who compares an image's packages with advisories: builtin, or the program trivy or grype on PATH; "
+        "auto takes the first of these three that knows the image's system.",
+        SCANNERS,
+    ),
+    Setting(
         "limit",
         None,
         "Another limit than AWS's, as NAME=VALUE; several with commas, or the option again.",
@@ -103,6 +111,7 @@ class Settings:
     lifecycle_children: str = "counted"
     lifecycle_positions: bool = False
     restore_seconds: int = 0
+    scanner: str = "builtin"
     # By name; domain/limits.py knows the names, and the limits that are not here.
     limit: tuple[tuple[str, int], ...] = ()
     log_level: str = "info"

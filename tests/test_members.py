@@ -33,9 +33,6 @@ WRITERS = {
 NO_COPYING = "nothing is copied yet, so nothing can be told of it"
 # Members that are rightly without an answer, and why; what is inside of them is not looked at.
 UNANSWERED = {
-    # "The new version of Amazon ECR Basic Scanning doesn't use" the two (ImageDetail, API reference).
-    "ImageDetail.imageScanStatus": "DescribeImageScanFindings says it",
-    "ImageDetail.imageScanFindingsSummary": "DescribeImageScanFindings says it",
     "AwsEcrContainerImageDetails.inUseCount": "no cluster runs the image here",
     "EnhancedImageScanFinding.exploitAvailable": "no advisory says it",
     "Recommendation.url": "sourceUrl has the advisory's address",

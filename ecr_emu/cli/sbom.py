@@ -11,8 +11,9 @@ _ECR_HOST = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.", re.ASCII)
 
 @click.command()
 @click.argument("image")
+@click.option("--attach", is_flag=True, help="Push it as an OCI artifact whose subject is IMAGE.")
 @server.endpoint_url
-def sbom(image: str, endpoint_url: str) -> None:
+def sbom(image: str, attach: bool, endpoint_url: str) -> None:
     """Print what is installed in IMAGE, as CycloneDX JSON. A scan has to have read it.
 
     IMAGE is a repository with a tag or a digest: team/app:v1, team/app@sha256:…. In front of it may be a
@@ -26,6 +27,11 @@ def sbom(image: str, endpoint_url: str) -> None:
         last, colon, tag = last.partition(":")
         name, tag = f"{head}{slash}{last}", tag if colon else "latest"
     query = {**_parts(name), "imageTag": tag, "imageDigest": digest or None}
+    if attach:
+        answer = server.post(endpoint_url, "/_emu/sbom", {}, query)
+        news = "attached" if answer["isNew"] else "was attached already"
+        click.echo(f"{answer['digest']} {news} to {answer['subject']}")
+        return
     for line in server.lines(endpoint_url, "/_emu/sbom", query):
         click.echo(line, nl=False)
 

@@ -18,6 +18,7 @@ from ecr_emu.settings import Settings
 @options.sweep_interval
 @options.lifecycle_interval
 @options.lifecycle_children
+@options.scanner
 @click.option("--until", type=float, required=True, help="Time of the emulator, in seconds since 1970.")
 def work(data_dir: str | None, until: float, **given: Any) -> None:
     """Do the jobs that are due. The server is running, and calls this when there are many images."""

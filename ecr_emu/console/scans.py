@@ -1,18 +1,17 @@
-"""/_emu/scan-findings: what the user wants scans to find. /_emu/sbom: what is installed in an image."""
+"""/_emu/scan-findings: what the user wants scans to find."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, Response, abort, jsonify, request
+from flask import Flask, abort, jsonify
 from flask.typing import ResponseReturnValue
 
 from ecr_emu.console.admin import Admin, body, refuse
 from ecr_emu.domain import injected_scans
 from ecr_emu.domain.registries import Registry
-from ecr_emu.errors import EcrError
-from ecr_emu.store import images, repositories, scans
 from ecr_emu.store import injected_scans as rows
+from ecr_emu.store import scans
 
 PATH = "/_emu/scan-findings"
 # Where moto's users put their results (moto, ECR, describe_image_scan_findings).
@@ -25,7 +24,7 @@ def add(pages: Flask, admin: Admin) -> None:
     @pages.put(PATH)
     def put_findings() -> ResponseReturnValue:
         document = body()
-        number = _put(admin, document, _registry(admin, document, "registryId"))
+        number = _put(admin, document, registry_of(admin, document, "registryId"))
         return jsonify(number=number)
 
     @pages.get(PATH)
@@ -56,14 +55,10 @@ def add(pages: Flask, admin: Admin) -> None:
         results = document.get("results", [])
         if not isinstance(results, list):
             refuse("results must be a list")
-        registry = _registry(admin, document, "account_id")
+        registry = registry_of(admin, document, "account_id")
         for result in results:
             _put(admin, _of_moto(result), registry)
         return "", 201
-
-    @pages.get("/_emu/sbom")
-    def get_sbom() -> ResponseReturnValue:
-        return Response(_sbom(admin), mimetype="application/vnd.cyclonedx+json")
 
 
 def _put(admin: Admin, document: dict[str, Any], registry: Registry) -> int:
@@ -81,7 +76,7 @@ def _put(admin: Admin, document: dict[str, Any], registry: Registry) -> int:
     return number
 
 
-def _registry(admin: Admin, document: Mapping[str, Any], member: str) -> Registry:
+def registry_of(admin: Admin, document: Mapping[str, Any], member: str) -> Registry:
     """The registry that is meant; the server's own in what is not said."""
     settings = admin.emulator.settings
     account, region = document.get(member, settings.account), document.get("region", settings.region)
@@ -111,25 +106,3 @@ def _of_moto(result: Any) -> dict[str, Any]:
         **{name: status[name] for name in ("status", "description") if name in status},
         **{name: found[name] for name in members if name in found},
     }
-
-
-def _sbom(admin: Admin) -> bytes:
-    said = {name: request.args.get(name) for name in ("repositoryName", "imageTag", "imageDigest")}
-    name, tag, digest = said.values()
-    if name is None or (tag is None) == (digest is None):
-        refuse("say which image is meant, as in ?repositoryName=team/app&imageTag=v1, or &imageDigest=")
-    registry = _registry(admin, request.args, "registryId")
-    with admin.emulator.store.read() as connection:
-        try:
-            repository = repositories.get(connection, registry, name)
-        except EcrError as error:
-            abort(404, error.message)
-        if digest is not None:
-            image = images.find(connection, repository, digest)
-        else:
-            image = images.find_tagged(connection, repository, tag or "")
-        content = scans.sbom(connection, image.id) if image else None
-    if content is None:
-        what = "has not been read; start a scan of it" if image else "does not exist"
-        abort(404, f"the image {digest or tag} of {name} {what}")
-    return content

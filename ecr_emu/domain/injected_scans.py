@@ -129,7 +129,7 @@ def result(document: Mapping[str, Any], *, is_basic: bool) -> Result:
     findings = document.get("findings" if is_basic else "enhancedFindings", [])
     if isinstance(document.get("findings"), dict):
         findings = _made(document["findings"], is_basic=is_basic)
-    shapes = tuple(_marked(finding) if is_basic else finding for finding in findings)
+    shapes = tuple(_marked(finding) if is_basic else _marked_enhanced(finding) for finding in findings)
     counts = document.get("findingSeverityCounts")
     return Result(
         document.get("status"),
@@ -142,6 +142,17 @@ def result(document: Mapping[str, Any], *, is_basic: bool) -> Result:
 
 def _marked(finding: Mapping[str, Any]) -> dict[str, Any]:
     return {**finding, "attributes": [*finding.get("attributes", []), MARK]}
+
+
+def _marked_enhanced(finding: Mapping[str, Any]) -> dict[str, Any]:
+    """Enhanced findings have no attributes; what they are about has tags."""
+    if "resources" not in finding:
+        # What is said of the image is added when it is asked for, with the mark.
+        return dict(finding)
+    marked = [
+        {**one, "tags": {**one.get("tags", {}), MARK["key"]: MARK["value"]}} for one in finding["resources"]
+    ]
+    return {**finding, "resources": marked}
 
 
 def _made(counts: Mapping[str, int], *, is_basic: bool) -> list[dict[str, Any]]:

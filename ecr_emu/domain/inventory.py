@@ -45,3 +45,14 @@ class Inventory:
     packages: tuple[Package, ...]
     # Files that look like a package's and cannot be read: path and reason. They do not fail the whole.
     unread: Mapping[str, str] = field(default_factory=dict)
+
+
+def split_version(kind: str, version: str) -> tuple[int, str, str]:
+    """Epoch, version and release, where the kind of package has them: 1:2.3-4."""
+    if kind not in ("deb", "rpm"):
+        return 0, version, ""
+    epoch, colon, rest = version.partition(":")
+    if not colon or not epoch.isdecimal():
+        epoch, rest = "0", version
+    upstream, dash, release = rest.rpartition("-")
+    return int(epoch[:9]), (upstream if dash else rest), (release if dash else "")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ecr_emu.domain.findings import Affected, Finding, Score
-from ecr_emu.domain.inventory import Package, System
+from ecr_emu.domain.inventory import Package, System, split_version
 from ecr_emu.domain.registries import Registry
 
 # An attribute's value has at most so many characters (ECR API, Attribute).
@@ -47,14 +47,15 @@ def counts(shapes: Iterable[Shape]) -> dict[str, int]:
     return dict(Counter(shape["severity"] for shape in shapes if "severity" in shape))
 
 
-def resource(registry: Registry, repository_arn: str, digest: str, image: Shape) -> Shape:
+def resource(repository_arn: str, digest: str, image: Shape, tags: Mapping[str, str]) -> Shape:
     """What an enhanced finding says of its image. `image` are members of AwsEcrContainerImageDetails."""
     name = repository_arn.partition(":repository/")[2]
-    about = {"imageHash": digest, "registry": registry.account, "repositoryName": name, **image}
+    account = repository_arn.split(":")[4]
+    about = {"imageHash": digest, "registry": account, "repositoryName": name, **image}
     return {
         "id": f"{repository_arn}/{digest}",
         "type": "AWS_ECR_CONTAINER_IMAGE",
-        "tags": {},
+        "tags": dict(tags),
         "details": {"awsEcrContainerImage": about},
     }
 
@@ -171,7 +172,7 @@ def _cvss_details(score: Score) -> Shape:
 
 def _package(one: Affected) -> Shape:
     package = one.package
-    epoch, version, release = _parts(package)
+    epoch, version, release = split_version(package.kind, package.version)
     return _present(
         {
             "arch": package.arch.upper(),
@@ -185,17 +186,6 @@ def _package(one: Affected) -> Shape:
             "fixedInVersion": one.fixed_in,
         }
     )
-
-
-def _parts(package: Package) -> tuple[int, str, str]:
-    """Epoch, version and release, where the kind of package has them: 1:2.3-4."""
-    if package.kind not in ("deb", "rpm"):
-        return 0, package.version, ""
-    epoch, colon, rest = package.version.partition(":")
-    if not colon or not epoch.isdecimal():
-        epoch, rest = "0", package.version
-    version, dash, release = rest.rpartition("-")
-    return int(epoch[:9]), (version if dash else rest), (release if dash else "")
 
 
 def _fix_available(affected: Iterable[Affected]) -> str:

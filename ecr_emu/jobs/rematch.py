@@ -3,14 +3,16 @@ compared with any; nothing is read again.
 """
 
 import contextlib
-import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from ecr_emu.context import Emulator
+from ecr_emu.jobs import comparison
 from ecr_emu.store import scans
 
-log = logging.getLogger(__name__)
+# How often an engine is asked about its database: that starts a program.
+ENGINE_SECONDS = 120.0
 
 # When a file was changed, and its size.
 Sign = tuple[int, int]
@@ -18,10 +20,11 @@ Sign = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The advisories as they were last seen; `revision` is None while they cannot be read."""
+    """The advisories as they were last seen, and when; `revision` is "" while they cannot be read."""
 
-    sign: Sign
-    revision: str | None
+    sign: Sign | None
+    revision: str
+    asked_at: float
 
 
 def notice(emulator: Emulator, last: Seen | None) -> Seen | None:
@@ -33,15 +36,9 @@ def notice(emulator: Emulator, last: Seen | None) -> Seen | None:
         if not scans.depend_on_advisories(connection):
             # Whoever comes later is compared with what is there then.
             return last
-    from ecr_emu.scanner.advisories import FILE_NAME
-
-    file = emulator.store.path.parent / FILE_NAME
-    # Before the file is read: what is added meanwhile is another sign.
-    sign = _sign(file)
-    if sign is None:
-        return None
-    seen = last if last is not None and last.sign == sign else Seen(sign, _revision(file))
-    if seen.revision is None:
+    seen = _look(emulator, last)
+    # Data that is gone, or that cannot be read, teaches nothing.
+    if not seen.revision:
         return seen
     # Also when nothing has changed: a scan may have begun before a change and ended after it was noticed.
     with emulator.store.read() as connection:
@@ -52,18 +49,16 @@ def notice(emulator: Emulator, last: Seen | None) -> Seen | None:
     return seen
 
 
-def _revision(file: Path) -> str | None:
-    from ecr_emu.scanner.advisories import AdvisoryError, Database
+def _look(emulator: Emulator, last: Seen | None) -> Seen:
+    from ecr_emu.scanner.advisories import FILE_NAME
 
-    advisories = Database(file)
-    try:
-        return advisories.revision
-    except AdvisoryError as reason:
-        # Told once for each change; scans say it too.
-        log.warning("no scan is repeated: %s", reason)
-        return None
-    finally:
-        advisories.close()
+    folder, scanner = emulator.store.path.parent, emulator.settings.scanner
+    # Before the file is read: what is added meanwhile is another sign.
+    sign, now = _sign(folder / FILE_NAME), time.monotonic()
+    has_engine = scanner != comparison.BUILTIN
+    if last is not None and sign == last.sign and not (has_engine and now >= last.asked_at + ENGINE_SECONDS):
+        return last
+    return Seen(sign, comparison.revision(scanner, folder), now)
 
 
 def _sign(file: Path) -> Sign | None:

@@ -136,6 +136,7 @@ class Runner:
             "--sweep-interval": settings.sweep_interval,
             "--lifecycle-interval": settings.lifecycle_interval,
             "--lifecycle-children": settings.lifecycle_children,
+            "--scanner": settings.scanner,
         }
         words = [str(word) for option in options.items() for word in option]
         command = [sys.executable, "-m", "ecr_emu", "work", *words]

@@ -16,6 +16,8 @@ from ecr_emu.blobs.filesystem import FileBlobs
 from ecr_emu.domain import injected_scans, manifests, scan_findings
 from ecr_emu.domain.injected_scans import Result, Target
 from ecr_emu.domain.inventory import Inventory
+from ecr_emu.jobs import comparison
+from ecr_emu.jobs.comparison import Compared, Refused
 from ecr_emu.store import images, jobs, layers, repositories, scans
 from ecr_emu.store import injected_scans as rows
 from ecr_emu.store.database import Database
@@ -24,28 +26,22 @@ from ecr_emu.store.scans import Due, Scan
 
 if TYPE_CHECKING:
     from ecr_emu.domain.findings import Finding
-    from ecr_emu.scanner.advisories import Database as Advisories
     from ecr_emu.scanner.image import Layer
-    from ecr_emu.scanner.matching import Doubt
 
 log = logging.getLogger(__name__)
 
-# Of the words, COMPLETE's and UNSUPPORTED_IMAGE's are AWS's (reference, 4.3; ECR user guide, Troubleshooting
-# image scanning), CONTINUOUS those of its samples; the others are ours.
+# Of the words, COMPLETE's and UNSUPPORTED_IMAGE's (comparison.py) are AWS's (reference, 4.3; ECR user guide,
+# Troubleshooting image scanning), CONTINUOUS those of its samples; the others are ours.
 COMPLETE = "The scan was completed successfully."
 CONTINUOUS = "Continuous scan is selected for image."
-UNSUPPORTED = "UnsupportedImageError: The operating system and/or package manager are not supported"
 BROKE_OFF = "The scan broke off twice: reading this image ends the process that reads it."
 BROKE = "The scan broke off: {reason}"
-NO_ADVISORIES = "{reason}; the scan is then done again"
 NO_LIBRARIES = "The image was not scanned: {name} is not installed; pip install 'ecr-emu[scan]'"
 NO_MANIFEST = "The image was recorded without its manifest, so nobody knows its layers."
 GONE = "The layer {digest} is kept elsewhere, so it was not read."
 
 MAX_ATTEMPTS = 2
 MAX_CONFIG_BYTES = 8 << 20
-# Names of so many packages are told when versions cannot be compared.
-SHOWN_DOUBTS = 3
 MAX_REASON = 300
 
 
@@ -58,17 +54,11 @@ class Outcome:
     sbom: bytes | None = None
 
 
-class Refused(Exception):
-    """Why there are no findings: a status of the API and its description."""
+def run(store: Database, blobs: FileBlobs, scanner: str, job: Job, until: float) -> dict[str, object] | None:
+    """Do the scan that has waited longest, and let the job be due for the next one.
 
-    def __init__(self, status: str, description: str) -> None:
-        super().__init__(description)
-        self.status = status
-        self.description = description
-
-
-def run(store: Database, blobs: FileBlobs, job: Job, until: float) -> dict[str, object] | None:
-    """Do the scan that has waited longest, and let the job be due for the next one."""
+    `scanner` is the setting of that name.
+    """
     with store.write() as transaction:
         due = scans.first_due(transaction, until)
         if due is None:
@@ -76,15 +66,15 @@ def run(store: Database, blobs: FileBlobs, job: Job, until: float) -> dict[str, 
             return None
         # Counted before the image is read: a process that dies has tried.
         scans.count_attempt(transaction, due)
-    outcome = _outcome(store, blobs, due)
+    outcome = _outcome(store, blobs, scanner, due)
     _finish(store, job, due, outcome)
     return {"at": due.scan.due_at, **_names(due), "status": outcome.scan.status}
 
 
-def _outcome(store: Database, blobs: FileBlobs, due: Due) -> Outcome:
+def _outcome(store: Database, blobs: FileBlobs, scanner: str, due: Due) -> Outcome:
     """Whatever happens, the scan is over: one that broke would hold up all others."""
     try:
-        return _injected(store, blobs, due) or _look(store, blobs, due)
+        return _injected(store, blobs, due) or _look(store, blobs, scanner, due)
     except Exception as error:
         log.exception("the scan of %s in %s broke off", due.digest, due.repository)
         # Without the paths that errors of the operating system have.
@@ -213,46 +203,28 @@ def _labels(config: Mapping[str, Any]) -> Mapping[str, str]:
 # --- What is there ----------------------------------------------------------------------------------------
 
 
-def _look(store: Database, blobs: FileBlobs, due: Due) -> Outcome:
+def _look(store: Database, blobs: FileBlobs, scanner: str, due: Due) -> Outcome:
     """Read the image, or what is known of it already, and compare it with the advisories."""
-    from ecr_emu.scanner.advisories import FILE_NAME
-    from ecr_emu.scanner.advisories import Database as Advisories
-
-    advisories = Advisories(store.path.parent / FILE_NAME)
+    folder = store.path.parent
     try:
         # Before they are read: what is added meanwhile makes the scan an outdated one.
-        due = replace(due, scan=replace(due.scan, revision=_revision(advisories)))
+        due = replace(due, scan=replace(due.scan, revision=comparison.revision(scanner, folder)))
         if due.scan.attempts >= MAX_ATTEMPTS:
             raise Refused("FAILED", BROKE_OFF)
         inventory, sbom = _inventory(store, blobs, due)
         about = scan_findings.about_image(_config(store, blobs, due), inventory.system)
-        outcome = _compared(advisories, due, inventory)
+        outcome = _compared(scanner, folder, due, inventory)
         return replace(outcome, scan=replace(outcome.scan, about=about), sbom=sbom)
     except ImportError as reason:
         return _refused(due, "FAILED", NO_LIBRARIES.format(name=reason.name))
     except Refused as reason:
         return _refused(due, reason.status, reason.description)
-    finally:
-        advisories.close()
 
 
-def _revision(advisories: "Advisories") -> str:
-    from ecr_emu.scanner.advisories import AdvisoryError
-
+def _compared(scanner: str, folder: Path, due: Due, inventory: Inventory) -> Outcome:
+    """What is known of an inventory, or why nothing is. The inventory is kept in any case."""
     try:
-        return advisories.revision
-    except AdvisoryError as reason:
-        raise Refused("FAILED", str(reason)) from None
-
-
-def _compared(advisories: "Advisories", due: Due, inventory: Inventory) -> Outcome:
-    """What the advisories say of an inventory, or why they say nothing. The inventory is kept in any case."""
-    from ecr_emu.scanner.advisories import AdvisoryError
-
-    try:
-        return _compare(advisories, due, inventory)
-    except AdvisoryError as reason:
-        return _refused(due, "FAILED", str(reason))
+        return _compare(scanner, folder, due, inventory)
     except Refused as reason:
         return _refused(due, reason.status, reason.description)
 
@@ -305,30 +277,20 @@ def _opener(path: Path) -> Any:
     return open_blob
 
 
-def _compare(advisories: "Advisories", due: Due, inventory: Inventory) -> Outcome:
-    """The findings, or Refused when there are no advisories to compare with."""
-    from ecr_emu.scanner import matching
-
+def _compare(scanner: str, folder: Path, due: Due, inventory: Inventory) -> Outcome:
+    """The findings, or Refused when there is nothing to compare with."""
     languages, at = not _is_basic(due), due.scan.due_at or 0
-    kinds = matching.kinds(inventory, languages=languages)
-    coverage = advisories.covers(inventory.system, kinds)
-    if coverage.unsupported or not kinds:
-        raise Refused(
-            "UNSUPPORTED_IMAGE", f"{UNSUPPORTED}: {coverage.unsupported or 'no package was found'}."
-        )
-    if coverage.missing:
-        raise Refused("FAILED", NO_ADVISORIES.format(reason=coverage.description))
-    updated_at = advisories.updated_at
-    found = matching.examine(advisories, inventory, languages=languages, now=at)
-    shapes = _shapes(due, found.findings, at)
+    compared = comparison.compare(scanner, folder, inventory, languages=languages, at=at)
+    shapes = _shapes(due, compared.findings, at)
     done = replace(
         due.scan,
         status="ACTIVE" if languages else "COMPLETE",
-        description=_description(due.scan, found.doubts, inventory),
+        description=_description(due.scan, compared, inventory),
         due_at=None,
         attempts=0,
         completed_at=at,
-        source_updated_at=updated_at,
+        source_updated_at=compared.updated_at,
+        engine=compared.engine,
         counts=scan_findings.counts(shapes),
     )
     return Outcome(done, tuple(shapes))
@@ -340,13 +302,11 @@ def _shapes(due: Due, findings: "list[Finding]", at: float) -> list[Any]:
     return scan_findings.enhanced(findings, due.registry, due.digest, at)
 
 
-def _description(scan: Scan, doubts: "list[Doubt]", inventory: Inventory) -> str:
+def _description(scan: Scan, compared: Compared, inventory: Inventory) -> str:
     """AWS's sentence, and what the scan could not tell."""
-    said = [CONTINUOUS if scan.is_continuous else COMPLETE]
-    if doubts:
-        names = dict.fromkeys(f"{doubt.package.name} {doubt.package.version}" for doubt in doubts)
-        shown = ", ".join(list(names)[:SHOWN_DOUBTS])
-        said.append(f"Versions that could not be compared with an advisory: {len(names)} ({shown}).")
+    said = [CONTINUOUS if scan.is_continuous else COMPLETE, *compared.notes]
+    if compared.engine != comparison.BUILTIN:
+        said.append(f"Compared by {compared.engine}.")
     if inventory.unread:
         said.append(
             f"Files that could not be read: {len(inventory.unread)} ({next(iter(inventory.unread))})."

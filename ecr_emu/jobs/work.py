@@ -34,7 +34,9 @@ class Workplace:
 _KINDS: Mapping[str, Callable[[Workplace, Job, float], Report | None]] = {
     jobs.LIFECYCLE: lambda place, job, until: lifecycle.run(place.store, place.settings, job, until),
     jobs.PREVIEW: lambda place, job, until: preview.run(place.store, place.settings, job),
-    jobs.SCAN: lambda place, job, until: scan.run(place.store, place.blobs, job, until),
+    jobs.SCAN: lambda place, job, until: scan.run(
+        place.store, place.blobs, place.settings.scanner, job, until
+    ),
     jobs.SWEEP: lambda place, job, until: sweep.run(place.store, place.blobs, place.settings, job, until),
 }
 

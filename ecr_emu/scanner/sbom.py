@@ -109,12 +109,12 @@ def _system_component(system: System) -> "Component":
 def _component(package: Package, reference: str, system: System | None) -> "Component":
     from cyclonedx.model.component import Component
 
-    group, name = _parted(package)
+    group, name = parted(package)
     return Component(
         name=name,
         group=group or None,
         version=package.version,
-        purl=_package_url(package, system),
+        purl=package_url(package, system),
         bom_ref=reference,
         properties=list(_properties(package)),
     )
@@ -132,7 +132,7 @@ def _property(name: str, value: str) -> "Property":
     return Property(name=name, value=value)
 
 
-def _parted(package: Package) -> tuple[str, str]:
+def parted(package: Package) -> tuple[str, str]:
     """Group and name, the group empty where there is none."""
     separator = _SEPARATORS.get(package.kind)
     if separator is not None:
@@ -142,11 +142,11 @@ def _parted(package: Package) -> tuple[str, str]:
     return "", package.name
 
 
-def _package_url(package: Package, system: System | None) -> "PackageURL | None":
+def package_url(package: Package, system: System | None) -> "PackageURL | None":
     """The package URL; None where the name does not make one."""
     from packageurl import PackageURL
 
-    group, name = _parted(package)
+    group, name = parted(package)
     qualifiers = {"arch": package.arch} if package.arch else {}
     version = package.version
     if package.kind in _SYSTEM_KINDS:

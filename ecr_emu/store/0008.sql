@@ -8,6 +8,7 @@ ALTER TABLE image_scans ADD COLUMN source_updated_at REAL;      -- of the adviso
 ALTER TABLE image_scans ADD COLUMN revision TEXT NOT NULL DEFAULT '';
 ALTER TABLE image_scans ADD COLUMN counts TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE image_scans ADD COLUMN about TEXT NOT NULL DEFAULT '{}';      -- the image, for the API
+ALTER TABLE image_scans ADD COLUMN engine TEXT NOT NULL DEFAULT '';       -- who compared
 ALTER TABLE image_scans ADD COLUMN is_continuous INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE image_scans ADD COLUMN is_injected INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX image_scans_by_time ON image_scans (due_at, image_id) WHERE due_at IS NOT NULL;
@@ -37,3 +38,7 @@ CREATE TABLE injected_scans (
     body TEXT NOT NULL
 );
 CREATE INDEX injected_scans_by_registry ON injected_scans (account, region);
+
+-- Scans that failed, of which some wait for advisories.
+
+CREATE INDEX image_scans_failed ON image_scans (image_id) WHERE status = 'FAILED';

@@ -10,6 +10,7 @@ from typing import Any
 from ecr_emu.domain.registries import Registry
 from ecr_emu.store import jobs
 from ecr_emu.store.images import Image
+from ecr_emu.store.repositories import Repository
 
 # Statuses of the API that end a scan for the time being, and the one before.
 IN_PROGRESS = "IN_PROGRESS"
@@ -20,7 +21,8 @@ class Scan:
     """How a scan of an image went. Times are seconds since 1970.
 
     `due_at` is when it is to be done, and None when it is over. `source_updated_at` and `revision` are those
-    of the advisories. `counts` are findings by severity, `about` what findings say of the image.
+    of the advisories. `counts` are findings by severity, `about` what findings say of the image, `engine` who
+    compared it with the advisories.
     """
 
     status: str
@@ -36,16 +38,17 @@ class Scan:
     is_continuous: bool = False
     is_injected: bool = False
     about: Mapping[str, str] = field(default_factory=dict)
+    engine: str = ""
 
 
 _COLUMNS = (
     "status, description, started_at, scan_type, due_at, attempts, completed_at, source_updated_at, "
-    "revision, counts, is_continuous, is_injected, about"
+    "revision, counts, is_continuous, is_injected, about, engine"
 )
 
 
 def _scan(row: Any) -> Scan:
-    values = [*row[:9], json.loads(row[9]), bool(row[10]), bool(row[11]), json.loads(row[12])]
+    values = [*row[:9], json.loads(row[9]), bool(row[10]), bool(row[11]), json.loads(row[12]), row[13]]
     return Scan(*values)
 
 
@@ -58,11 +61,17 @@ def put(connection: Connection, image_id: int, scan: Scan, findings: Sequence[An
     """Store a scan and its findings in place of the image's last one; one that is due gets its job."""
     connection.execute("DELETE FROM image_findings WHERE image_id = ?", (image_id,))
     connection.execute(
-        f"INSERT OR REPLACE INTO image_scans (image_id, {_COLUMNS}) VALUES (?{', ?' * 13})",
+        f"INSERT OR REPLACE INTO image_scans (image_id, {_COLUMNS}) VALUES (?{', ?' * 14})",
         (
             *(image_id, scan.status, scan.description, scan.started_at, scan.scan_type, scan.due_at),
             *(scan.attempts, scan.completed_at, scan.source_updated_at, scan.revision),
-            *(json.dumps(scan.counts), scan.is_continuous, scan.is_injected, json.dumps(scan.about)),
+            *(
+                json.dumps(scan.counts),
+                scan.is_continuous,
+                scan.is_injected,
+                json.dumps(scan.about),
+                scan.engine,
+            ),
         ),
     )
     connection.executemany(
@@ -81,6 +90,26 @@ def first_observed(connection: Connection, image_id: int) -> dict[str, float]:
         (image_id,),
     )
     return {arn: at for arn, at in rows if arn is not None}
+
+
+def of_repository(connection: Connection, repository: Repository) -> list[tuple[int, str, Scan]]:
+    """The last scans of all images of a repository, with the images' ids and digests."""
+    names = ", ".join(f"s.{name}" for name in _COLUMNS.split(", "))
+    rows = connection.execute(
+        f"SELECT i.id, i.digest, {names} FROM image_scans s JOIN images i ON i.id = s.image_id "
+        "WHERE i.repository_id = ? ORDER BY i.id",
+        (repository.id,),
+    )
+    return [(image_id, digest, _scan(row)) for image_id, digest, *row in rows]
+
+
+def of_images(connection: Connection, image_ids: Sequence[int]) -> dict[int, Scan]:
+    """The last scans of these images, by the images' ids."""
+    rows = connection.execute(
+        f"SELECT image_id, {_COLUMNS} FROM image_scans WHERE image_id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(image_ids)),),
+    )
+    return {image_id: _scan(row) for image_id, *row in rows}
 
 
 def delete(connection: Connection, image: Image) -> None:

@@ -11,9 +11,11 @@ from ecr_emu.control.operations import Answer, operation
 from ecr_emu.core import delete, pull, push
 from ecr_emu.domain import names, pull_times
 from ecr_emu.errors import EcrError
-from ecr_emu.store import images
+from ecr_emu.store import documents, images, scans
 from ecr_emu.store.images import Filter, Image
+from ecr_emu.store.policies import ACCOUNT_SETTING
 from ecr_emu.store.repositories import Repository
+from ecr_emu.store.scans import Scan
 
 if TYPE_CHECKING:
     from types_boto3_ecr import type_defs as types
@@ -127,14 +129,20 @@ def describe_images(call: Call, request: "types.DescribeImagesRequestTypeDef") -
             asked = [
                 get_image(connection, repository, image_id, "imageIds") for image_id in request["imageIds"]
             ]
-        unique = {image.id: image for image in asked}
-        return {"imageDetails": [_describe(call, repository, image) for image in unique.values()]}
+            unique = {image.id: image for image in asked}
+            found = _scans(connection, repository, list(unique))
+        return {
+            "imageDetails": [
+                _describe(call, repository, image, found.get(image.id)) for image in unique.values()
+            ]
+        }
     page = paging.open_page(call, request, 0, "DescribeImages", repository.id, request.get("filter"))
     with call.store.read() as connection:
         rows = images.page(connection, repository, _filter(call, request), page.after, page.limit + 1)
-    shown = page.cut(rows)
+        shown = page.cut(rows)
+        found = _scans(connection, repository, [image.id for image in shown])
     return {
-        "imageDetails": [_describe(call, repository, image) for image in shown],
+        "imageDetails": [_describe(call, repository, image, found.get(image.id)) for image in shown],
         "nextToken": page.next_token(rows, shown[-1].id if shown else None),
     }
 
@@ -231,7 +239,35 @@ def _delete(
     return [{"imageDigest": image.digest, "imageTag": tag} for tag in image.tags or (None,)]
 
 
-def _describe(call: Call, repository: Repository, image: Image) -> Answer:
+def _scans(connection: Connection, repository: Repository, image_ids: Sequence[int]) -> dict[int, Scan]:
+    """Basic scans to tell of, for accounts that still have the CLAIR version of scanning.
+
+    Its successor does not fill the two members (API reference, ImageDetail), nor does enhanced scanning
+    (aws/containers-roadmap, issue 1662).
+    """
+    setting = documents.find(connection, repository.registry, ACCOUNT_SETTING, "BASIC_SCAN_TYPE_VERSION")
+    if setting is None or setting.body != "CLAIR":
+        return {}
+    found = scans.of_images(connection, image_ids)
+    return {image_id: scan for image_id, scan in found.items() if scan.scan_type == "BASIC"}
+
+
+def _describe_scan(scan: Scan | None) -> Answer:
+    """The members of ImageDetail about the last scan."""
+    if scan is None:
+        return {}
+    status = {"imageScanStatus": {"status": scan.status, "description": scan.description}}
+    if scan.completed_at is None:
+        return status
+    summary = {
+        "imageScanCompletedAt": scan.completed_at,
+        "vulnerabilitySourceUpdatedAt": scan.source_updated_at,
+        "findingSeverityCounts": scan.counts,
+    }
+    return {**status, "imageScanFindingsSummary": summary}
+
+
+def _describe(call: Call, repository: Repository, image: Image, scan: Scan | None) -> Answer:
     """The ImageDetail shape."""
     status = image.status_at(call.now)
     return {
@@ -241,6 +277,7 @@ def _describe(call: Call, repository: Repository, image: Image) -> Answer:
         "imageTags": list(image.tags) or None,
         "imageSizeInBytes": image.size_bytes,
         "imagePushedAt": image.pushed_at,
+        **_describe_scan(scan),
         "imageManifestMediaType": image.media_type,
         "artifactMediaType": image.artifact_type,
         "subjectManifestDigest": image.subject_digest,

@@ -168,8 +168,8 @@ def _describe_findings(repository: Repository, image: Image, found: Scan, shapes
     if found.scan_type == "BASIC":
         return {**about, "findings": shapes}
     # The image's tags are those of now, not those of the scan.
+    mark = {injected_scans.MARK["key"]: injected_scans.MARK["value"]} if found.is_injected else {}
     where = scan_findings.resource(
-        repository.registry,
         repository.arn,
         image.digest,
         {
@@ -178,6 +178,7 @@ def _describe_findings(repository: Repository, image: Image, found: Scan, shapes
             "pushedAt": image.pushed_at,
             "lastInUseAt": image.pulled_at,
         },
+        mark,
     )
     return {**about, "enhancedFindings": [{"resources": [where], **shape} for shape in shapes]}
 
