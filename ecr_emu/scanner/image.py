@@ -34,8 +34,8 @@ __all__ = ["Layer", "Limits", "Unreadable", "read"]
 # How often the layers are read for the sake of links to files that are not where such files are.
 _MOST_READINGS = 4
 _IN_MEMORY = 16 * MIB
-# Characters of a package's name, versions, source and architecture together.
-_LONGEST_PACKAGE = 2048
+# Characters of a package's name, versions, source and architecture together; CycloneDX has that for a version.
+_LONGEST_PACKAGE = 1024
 # What Python, zlib, zipfile and sqlite3 raise at data that makes no sense.
 _NONSENSE = (
     Broken,
@@ -259,7 +259,14 @@ def _checked(package: Package) -> Package:
     parts = (whole.name, whole.version, whole.arch, whole.source, whole.source_version)
     if sum(map(len, parts)) > _LONGEST_PACKAGE:
         raise Broken(f"has a package with names of more than {_LONGEST_PACKAGE} characters")
+    if not all(map(_is_text, parts)):
+        raise Broken("has a package with a name that is no text")
     return whole
+
+
+def _is_text(name: str) -> bool:
+    """Whether it can be written as UTF-8: JSON may have half of a pair of surrogates."""
+    return name.isascii() or name.encode("utf-8", "replace").decode() == name
 
 
 def _inventory(reading: _Reading, digests: Sequence[str]) -> Inventory:

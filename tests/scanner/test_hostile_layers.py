@@ -141,7 +141,7 @@ def test_many_links_to_files_that_are_not_there_are_stopped_at_the_limit() -> No
 def test_a_package_with_a_name_of_megabytes_is_not_kept() -> None:
     status = b"Package: " + b"x" * 5000 + b"\nStatus: install ok installed\nVersion: 1\n"
     assert refusal(tar({STATUS: status})) == (
-        f"{STATUS} has a package with names of more than 2048 characters"
+        f"{STATUS} has a package with names of more than 1024 characters"
     )
 
 
