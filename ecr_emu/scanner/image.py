@@ -82,7 +82,7 @@ def _read_layer(reading: "_Reading", layer: Layer, budget: Budget) -> None:
             for entry in tar.entries(stream, budget):
                 reading.add(entry, stream)
     except (Damaged, Exceeded) as error:
-        raise Unreadable(f"layer {layer.digest}: {error}") from None
+        raise Unreadable(_one_line(f"layer {layer.digest}: {error}")) from None
 
 
 class _Wanted:
@@ -242,6 +242,11 @@ def _parsed(reader: Reader, file: BinaryIO, budget: Budget) -> Content:
     return Content(tuple(packages), system, problems=tuple(problems))
 
 
+def _one_line(words: str) -> str:
+    """Words with names from an archive in them: what does not print is written as in Python."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in words)
+
+
 def _reason(error: Exception) -> str:
     """One line about an error; those of our own tell what is wrong, others at least that something is."""
     if isinstance(error, Broken):
@@ -286,7 +291,7 @@ def _inventory(reading: _Reading, digests: Sequence[str]) -> Inventory:
         said.add(id(found.content))
         name, digest = text(path), digests[found.layer]
         if of_system and found.content.problem:
-            raise Unreadable(f"layer {digest}: {name} {found.content.problem}")
+            raise Unreadable(_one_line(f"layer {digest}: {name} {found.content.problem}"))
         unread |= _unread(name, found.content)
         packages.extend(replace(one, path=name + one.path, layer=digest) for one in found.content.packages)
     packages.sort(key=lambda one: (one.kind, one.name, one.version, one.path, one.layer, one.arch))
