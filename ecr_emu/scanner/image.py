@@ -34,8 +34,8 @@ __all__ = ["Layer", "Limits", "Unreadable", "read"]
 # How often the layers are read for the sake of links to files that are not where such files are.
 _MOST_READINGS = 4
 _IN_MEMORY = 16 * MIB
-# Characters of a package's name, versions, source and architecture together.
-_LONGEST_PACKAGE = 2048
+# Characters of a package's name, versions, source and architecture together; CycloneDX has that for a version.
+_LONGEST_PACKAGE = 1024
 # What Python, zlib, zipfile and sqlite3 raise at data that makes no sense.
 _NONSENSE = (
     Broken,
@@ -82,7 +82,7 @@ def _read_layer(reading: "_Reading", layer: Layer, budget: Budget) -> None:
             for entry in tar.entries(stream, budget):
                 reading.add(entry, stream)
     except (Damaged, Exceeded) as error:
-        raise Unreadable(f"layer {layer.digest}: {error}") from None
+        raise Unreadable(_one_line(f"layer {layer.digest}: {error}")) from None
 
 
 class _Wanted:
@@ -242,6 +242,11 @@ def _parsed(reader: Reader, file: BinaryIO, budget: Budget) -> Content:
     return Content(tuple(packages), system, problems=tuple(problems))
 
 
+def _one_line(words: str) -> str:
+    """Words with names from an archive in them: what does not print is written as in Python."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in words)
+
+
 def _reason(error: Exception) -> str:
     """One line about an error; those of our own tell what is wrong, others at least that something is."""
     if isinstance(error, Broken):
@@ -259,7 +264,14 @@ def _checked(package: Package) -> Package:
     parts = (whole.name, whole.version, whole.arch, whole.source, whole.source_version)
     if sum(map(len, parts)) > _LONGEST_PACKAGE:
         raise Broken(f"has a package with names of more than {_LONGEST_PACKAGE} characters")
+    if not all(map(_is_text, parts)):
+        raise Broken("has a package with a name that is no text")
     return whole
+
+
+def _is_text(name: str) -> bool:
+    """Whether it can be written as UTF-8: JSON may have half of a pair of surrogates."""
+    return name.isascii() or name.encode("utf-8", "replace").decode() == name
 
 
 def _inventory(reading: _Reading, digests: Sequence[str]) -> Inventory:
@@ -279,7 +291,7 @@ def _inventory(reading: _Reading, digests: Sequence[str]) -> Inventory:
         said.add(id(found.content))
         name, digest = text(path), digests[found.layer]
         if of_system and found.content.problem:
-            raise Unreadable(f"layer {digest}: {name} {found.content.problem}")
+            raise Unreadable(_one_line(f"layer {digest}: {name} {found.content.problem}"))
         unread |= _unread(name, found.content)
         packages.extend(replace(one, path=name + one.path, layer=digest) for one in found.content.packages)
     packages.sort(key=lambda one: (one.kind, one.name, one.version, one.path, one.layer, one.arch))

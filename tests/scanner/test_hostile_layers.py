@@ -4,6 +4,7 @@ ECR_EMU_FUZZ sets how many mutated inputs are read; a few hundred without it.
 """
 
 import contextlib
+import json
 import os
 import random
 import sqlite3
@@ -141,8 +142,62 @@ def test_many_links_to_files_that_are_not_there_are_stopped_at_the_limit() -> No
 def test_a_package_with_a_name_of_megabytes_is_not_kept() -> None:
     status = b"Package: " + b"x" * 5000 + b"\nStatus: install ok installed\nVersion: 1\n"
     assert refusal(tar({STATUS: status})) == (
-        f"{STATUS} has a package with names of more than 2048 characters"
+        f"{STATUS} has a package with names of more than 1024 characters"
     )
+
+
+@pytest.mark.parametrize("member", ["name", "version"])
+def test_a_name_that_is_no_text_is_told(member: str) -> None:
+    """Half a pair of surrogates can be in JSON, and in no SBOM or answer."""
+    package = {"name": "a", "version": "1", member: "\ud800"}
+    path = "node_modules/a/package.json"
+    inventory = read({path: json.dumps(package).encode()})
+    assert inventory.unread == {path: "has a package with a name that is no text"}
+    assert inventory.packages == ()
+
+
+def test_a_system_with_a_version_of_thousands_of_digits_is_refused() -> None:
+    release = b"ID=ubuntu\nVERSION_ID=" + b"9" * 6000 + b".04\n"
+    assert refusal(tar({"etc/os-release": release})) == (
+        "etc/os-release has a value of more than 256 characters"
+    )
+
+
+@pytest.mark.parametrize("place", ["Packages.db", "Packages", "rpmdb.sqlite"])
+def test_a_package_of_rpm_that_takes_much_memory_is_refused(place: str) -> None:
+    header = images.rpm_header("a", "1", "1") + bytes(33 * MIB)
+    makers = {"Packages.db": images.rpm_ndb, "Packages": images.rpm_bdb, "rpmdb.sqlite": images.rpm_sqlite}
+    archive = tar({"var/lib/rpm/" + place: makers[place](header)})
+    limits = Limits(seconds=60)
+    reasons = ("more than 33554432", "too big")
+    assert any(reason in refusal(archive, limits) for reason in reasons)
+    assert peak_bytes(lambda: refusal(archive, limits)) < 24 * MIB
+
+
+def elf(kind: int, sections: int, segments: int, content: bytes) -> bytes:
+    """A program of sections of one type that all have the same content, and of segments of another."""
+    table = 64 + 56 * segments
+    at = table + 64 * (sections + 1)
+    names = b"\0.go.buildinfo\0"
+    head = b"\x7fELF\2\1\1".ljust(16, b"\0") + struct.pack(
+        "<HHIQQQIHHHHHH", 2, 62, 1, 0, 64, table, 0, 64, 56, segments, 64, sections + 1, sections
+    )
+    segment = struct.pack("<IIQQQQQQ", 2, 4, at, 0, 0, 1, 1, 1)
+    section = struct.pack("<IIQQQQIIQQ", 0, kind, 0, 0, at, len(content), 0, 0, 1, 8)
+    last = struct.pack("<IIQQQQIIQQ", 0, 3, 0, 0, at + len(content), len(names), 0, 0, 1, 0)
+    return head + segment * segments + section * sections + last + content + names
+
+
+@pytest.mark.parametrize("kind", [2, 4, 5, 6, 11, 0x6FFFFFF6, 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF])
+def test_a_program_of_many_tables_costs_little(kind: int) -> None:
+    """Tables of symbols, hashes and versions that claim a million entries, in sixty thousand sections."""
+    content = struct.pack("<IIII", 1 << 20, 0, 1 << 20, 0) + bytes(MIB)
+    program = File(elf(kind, 60_000, 2_000, content), 0o755)
+    archive = tar({"bin/app": program})
+    limits = Limits(seconds=20)
+    started = time.monotonic()
+    assert peak_bytes(lambda: image.read([images.layer(archive)], languages=True, limits=limits)) < 48 * MIB
+    assert time.monotonic() - started < 10
 
 
 def test_archives_in_an_archive_share_their_limit() -> None:
@@ -199,6 +254,12 @@ def test_a_path_out_of_the_image_is_refused(name: str) -> None:
     assert refusal(tar({"a/b": b"", name: b"x"})).startswith(expected)
     assert refusal(tar({"b": Hardlink(name), "node_modules/a/package.json": Hardlink(name)})).startswith(
         expected
+    )
+
+
+def test_a_reason_is_one_line_whatever_a_name_holds() -> None:
+    assert refusal(tar({"../a\nb\r\x1b[2J\u2028": b""})) == (
+        "has a path that leads out of the image: ../a\\nb\\r\\x1b[2J\\u2028"
     )
 
 

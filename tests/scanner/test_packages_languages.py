@@ -154,12 +154,12 @@ def test_rust_programs() -> None:
         ),
         (
             images.elf({".go.buildinfo": bytes(17 << 20)}),
-            "has 17825792 bytes in .go.buildinfo, more than 16777216",
+            "has 17825792 bytes in .go.buildinfo, more than 4194304",
         ),
         (images.elf({".go.buildinfo": GO_LONG}), "has Go build information of 18446744073709551615 bytes"),
         (images.elf({".dep-v0": b"not zlib"}), "is damaged: error: Error -3"),
         (images.rust_program(b"{}"), "has audit data of an unknown form"),
-        (images.rust_program(b'{"packages": [{"name": 1}]}'), "is a damaged program: KeyError"),
+        (images.rust_program(b'{"packages": [{"name": 1}]}'), "is damaged: KeyError"),
         (images.rust_program(b" " * (17 << 20)), "is damaged: JSONDecodeError"),
     ],
 )

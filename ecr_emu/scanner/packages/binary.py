@@ -9,24 +9,19 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from ecr_emu.domain.inventory import Package
 from ecr_emu.scanner.layers import Budget
+from ecr_emu.scanner.packages.elf import MAGIC as ELF_MAGIC
+from ecr_emu.scanner.packages.elf import Program, is_program
 from ecr_emu.scanner.packages.item import MIB, Broken, text
 
-if TYPE_CHECKING:
-    from elftools.elf.elffile import ELFFile
+__all__ = ["ELF_MAGIC", "read_program"]
 
-ELF_MAGIC = b"\x7fELF"
 _GO_SECTION, _RUST_SECTION = ".go.buildinfo", ".dep-v0"
-# A number of sections, or of the one with their names, that is in the first section instead (elf(5)).
-_NO_SECTIONS, _ELSEWHERE = 0, 0xFFFF
-_LONGEST_NAMES = 4 * MIB
-# Sections of a program (Linux itself built with one for each function has some ten thousand).
-_MOST_SECTIONS = 65_536
-# Bytes of what a program says of itself, as it is and unpacked.
-_LONGEST_INFO = 16 * MIB
+# Bytes of what a program says of itself, as it is and unpacked; a hundred times what large programs have.
+_LONGEST_INFO = 4 * MIB
 
 _GO_MAGIC = b"\xff Go buildinf:"
 _GO_VERSION = re.compile(r"go(\d[\w.+-]*)")
@@ -36,61 +31,21 @@ _GO_SENTINEL = 16
 
 def read_program(file: BinaryIO, budget: Budget) -> Iterator[Package]:
     """The modules or crates that a program says it consists of."""
-    from elftools.common.exceptions import ELFError
-    from elftools.construct import ConstructError
-
-    names = _section_names(file)
-    if names is not None and not any(name.encode() in names for name in (_GO_SECTION, _RUST_SECTION)):
+    if not is_program(file.read(64)):
         return
-    file.seek(0)
-    try:
-        yield from _read(file, budget)
-    except (ELFError, ConstructError, AssertionError, AttributeError, TypeError, KeyError) as error:
-        raise Broken(f"is a damaged program: {type(error).__name__}") from None
-
-
-def _section_names(file: BinaryIO) -> bytes | None:
-    """The names of all sections; None where they are not at the usual place.
-
-    Most programs have neither section, and the library takes milliseconds to see that.
-    """
-    header = file.read(64)
-    if len(header) < 64 or header[4] not in (1, 2) or header[5] not in (1, 2):
-        return b""
-    order = "<>"[header[5] - 1]
-    wide = header[4] == 2
-    table = struct.unpack_from(order + ("Q" if wide else "I"), header, 40 if wide else 32)[0]
-    size, count, index = struct.unpack_from(order + "HHH", header, 58 if wide else 46)
-    if count == _NO_SECTIONS or index == _ELSEWHERE:
-        return None
-    file.seek(table + index * size)
-    section = file.read(64 if wide else 40)
-    if len(section) < (64 if wide else 40):
-        return b""
-    at, length = struct.unpack_from(order + ("QQ" if wide else "II"), section, 24 if wide else 16)
-    file.seek(at)
-    return file.read(min(length, _LONGEST_NAMES))
-
-
-def _read(file: BinaryIO, budget: Budget) -> Iterator[Package]:
-    from elftools.elf.elffile import ELFFile
-
-    program = ELFFile(file)
-    if program.num_sections() > _MOST_SECTIONS:
-        raise Broken(f"has more than {_MOST_SECTIONS} sections")
-    for section in program.iter_sections():
+    program = Program(file)
+    for section in program.sections((_GO_SECTION, _RUST_SECTION)):
         budget.check_time()
-        if section.name not in (_GO_SECTION, _RUST_SECTION):
-            continue
-        if section["sh_size"] > _LONGEST_INFO:
-            raise Broken(f"has {section['sh_size']} bytes in {section.name}, more than {_LONGEST_INFO}")
+        if section.size > _LONGEST_INFO:
+            raise Broken(f"has {section.size} bytes in {section.name}, more than {_LONGEST_INFO}")
+        content = program.read(section.offset, section.size)
         if section.name == _GO_SECTION:
-            yield from _go_packages(program, section.data())
+            yield from _go_packages(program, content)
         else:
-            yield from _rust_packages(section.data())
+            yield from _rust_packages(content)
 
 
-def _go_packages(program: "ELFFile", info: bytes) -> Iterator[Package]:
+def _go_packages(program: Program, info: bytes) -> Iterator[Package]:
     """The standard library, and the modules with what replaces them."""
     if len(info) < 32 or not info.startswith(_GO_MAGIC):
         raise Broken("has Go build information of an unknown form")
@@ -118,7 +73,7 @@ def _inline_string(info: bytes, at: int) -> tuple[bytes, int]:
             return info[at : at + length], at + length
 
 
-def _pointed_strings(program: "ELFFile", info: bytes) -> tuple[bytes, bytes]:
+def _pointed_strings(program: Program, info: bytes) -> tuple[bytes, bytes]:
     """Version and modules before Go 1.18: addresses of two string headers, of address and length each."""
     width, order = info[14], ">" if info[15] & 1 else "<"
     if width not in (4, 8):
@@ -131,14 +86,11 @@ def _pointed_strings(program: "ELFFile", info: bytes) -> tuple[bytes, bytes]:
     return found[0], found[1]
 
 
-def _at(program: "ELFFile", address: int, size: int) -> bytes:
+def _at(program: Program, address: int, size: int) -> bytes:
     """Bytes that the running program would have at an address."""
     if size > _LONGEST_INFO:
         raise Broken(f"has Go build information of {size} bytes, more than {_LONGEST_INFO}")
-    for offset in program.address_offsets(address, size):
-        program.stream.seek(offset)
-        return program.stream.read(size)
-    return b""
+    return program.address(address, size)
 
 
 def _go_modules(lines: str) -> Iterator[Package]:

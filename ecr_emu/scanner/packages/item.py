@@ -8,6 +8,9 @@ from ecr_emu.domain.inventory import Package, System
 from ecr_emu.scanner.layers import Budget
 
 MIB = 1 << 20
+# Bytes of rpm's header of one package, which is in memory at once. rpm allows 256 MiB (hdrchkData); one with
+# the names and sums of 100,000 files has 20.
+LONGEST_HEADER = 32 * MIB
 
 
 class Broken(ValueError):

@@ -6,15 +6,25 @@ from typing import BinaryIO
 
 from ecr_emu.domain.inventory import System
 from ecr_emu.scanner.layers import Budget
+from ecr_emu.scanner.packages.item import Broken
+
+# Characters of a value. What says which system it is is compared, stored and shown.
+_LONGEST_VALUE = 256
 
 
 def read_os_release(file: BinaryIO, budget: Budget) -> Iterator[System]:
-    """The system, if the file says which; its `id` is "linux" where only a version is given."""
+    """The system, if the file says which; its `id` is "linux" where only a version is given.
+
+    Raises Broken where a value is no word that a system would have.
+    """
     values = dict(_assignments(file.read().decode("utf-8", "replace")))
     budget.check_time()
     if values.get("ID") or values.get("VERSION_ID"):
         name = values.get("PRETTY_NAME") or values.get("NAME", "")
-        yield System(values.get("ID") or "linux", values.get("VERSION_ID", ""), name)
+        system = System(values.get("ID") or "linux", values.get("VERSION_ID", ""), name)
+        if max(map(len, (system.id, system.version, system.name))) > _LONGEST_VALUE:
+            raise Broken(f"has a value of more than {_LONGEST_VALUE} characters")
+        yield system
 
 
 def _assignments(content: str) -> Iterator[tuple[str, str]]:

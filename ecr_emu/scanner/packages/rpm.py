@@ -14,14 +14,13 @@ from typing import BinaryIO
 from ecr_emu.domain.inventory import Package
 from ecr_emu.scanner.layers import Budget
 from ecr_emu.scanner.packages import rpm_bdb, rpm_ndb
-from ecr_emu.scanner.packages.item import Broken, text
+from ecr_emu.scanner.packages.item import LONGEST_HEADER, Broken, text
 
 # Tags and types of rpm.org, "RPM tags".
 _NAME, _VERSION, _RELEASE, _EPOCH, _ARCH, _SOURCE = 1000, 1001, 1002, 1003, 1022, 1044
 _STRINGS = frozenset((6, 8, 9))
 _INT32 = 4
-# Bytes of a header, and entries in its index (rpm: hdrchkTags, hdrchkData).
-_LONGEST_HEADER = 64 << 20
+# Entries in a header's index (rpm: hdrchkTags).
 _MOST_TAGS = 0xFFFF
 # A public key that rpm keeps as if it were a package.
 _KEY = "gpg-pubkey"
@@ -59,7 +58,7 @@ def read_bdb(file: BinaryIO, budget: Budget) -> Iterator[Package]:
 def _sqlite_headers(path: str, budget: Budget) -> Iterator[bytes]:
     connection = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
     try:
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_HEADER)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_HEADER)
         connection.set_progress_handler(lambda: _late(budget), 10_000)
         connection.execute("PRAGMA trusted_schema = off")
         kind = connection.execute("SELECT type FROM sqlite_master WHERE name = 'Packages'").fetchone()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ecr_emu.scanner.packages.item import Broken
+from ecr_emu.scanner.packages.item import LONGEST_HEADER, Broken
 
 _MAGIC = 0x00061561
 _HASH_META = 8
@@ -91,6 +91,8 @@ def _values(database: _Database, page: bytes) -> Iterator[bytes]:
 
 
 def _overflow(database: _Database, number: int, length: int) -> bytes:
+    if length > LONGEST_HEADER:
+        raise Broken(f"has a value of {length} bytes, more than {LONGEST_HEADER}")
     parts: list[bytes] = []
     while length > 0:
         page = database.page(number)

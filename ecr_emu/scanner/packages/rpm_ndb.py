@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from ecr_emu.scanner.packages.item import Broken
+from ecr_emu.scanner.packages.item import LONGEST_HEADER, Broken
 
 _PAGE, _SLOT, _BLOCK, _HEADER = 4096, 16, 16, 32
 _MAGIC, _SLOT_MAGIC, _BLOB_MAGIC = b"RpmP", b"Slot", b"BlbS"
@@ -40,6 +40,8 @@ def headers(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _record(file: BinaryIO, index: int, at: int, size: int) -> bytes:
+    if size > LONGEST_HEADER:
+        raise Broken(f"has a package of {size} bytes, more than {LONGEST_HEADER}")
     file.seek(at)
     record = file.read(size)
     if len(record) < max(size, _BLOCK):

@@ -1,0 +1,1 @@
+"""Damaged and hostile images for the scanner, a hundred thousand at a time."""
