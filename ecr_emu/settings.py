@@ -76,6 +76,13 @@ SETTINGS = (
         "restore_seconds", 0, "Seconds that an image stays ACTIVATING when it is taken from the archive."
     ),
     Setting(
+        "region_endpoint",
+        None,
+        "Another emulator that plays a region, as REGION=http://HOST:PORT: replication to that region goes "
+        "there. Several with commas, or the option again.",
+        repeats=True,
+    ),
+    Setting(
         "limit",
         None,
         "Another limit than AWS's, as NAME=VALUE; several with commas, or the option again.",
@@ -103,6 +110,8 @@ class Settings:
     lifecycle_children: str = "counted"
     lifecycle_positions: bool = False
     restore_seconds: int = 0
+    # By region; domain/region_endpoints.py reads them.
+    region_endpoint: tuple[tuple[str, str], ...] = ()
     # By name; domain/limits.py knows the names, and the limits that are not here.
     limit: tuple[tuple[str, int], ...] = ()
     log_level: str = "info"

@@ -76,5 +76,6 @@ def delete(request: Request) -> Response:
         if is_by_digest:
             deleting.delete_image(transaction, repository, image)
         else:
-            images.delete_tag(transaction, repository, request.reference)
+            deleting.remove_tag(transaction, repository, image, request.reference)
+    request.call.emulator.wake.set()
     return Response(202)
