@@ -56,9 +56,15 @@ def put_image(
     LayersNotFoundException, ReferencedImagesNotFoundException, ImageTagAlreadyExistsException or
     LimitExceededException; then nothing is stored.
     """
+    return put(call, repository, read(repository, body, media_type, digest, tags))
+
+
+def read(
+    repository: Repository, body: bytes, media_type: str | None, digest: str | None, tags: Sequence[str]
+) -> Incoming:
+    """A manifest as it came, with the first two of the checks."""
     manifest = parse(body, media_type)
-    content = Content(_digest(repository, body, digest), manifest.media_type, body)
-    return put(call, repository, Incoming(manifest, content, tags))
+    return Incoming(manifest, Content(_digest(repository, body, digest), manifest.media_type, body), tags)
 
 
 def put(call: Call, repository: Repository, incoming: Incoming) -> Pushed:

@@ -104,12 +104,20 @@ def copy(call: Call, transaction: Connection, source: Repository, image: Image, 
     """
     held = [tag for tag in tags if tag in image.tags]
     try:
-        if call.principal.account != call.registry.account:
-            call.authorize("ecr:ReplicateImage", call.registry, source.name)
+        authorize(call, source.name)
         destination = _destination(call, transaction, source.name)
     except EcrError as error:
         raise NotCopied(code_of(error)) from None
     return Errand(call, transaction, source, destination).bring(image, held)
+
+
+def authorize(call: Call, name: str) -> None:
+    """Ask the destination's registry policy; inside of an account nobody is asked.
+
+    Raises AccessDeniedException.
+    """
+    if call.principal.account != call.registry.account:
+        call.authorize("ecr:ReplicateImage", call.registry, name)
 
 
 def repository_for_copy(call: Call, name: str) -> Repository:
@@ -154,21 +162,16 @@ def check_role(call: Call, connection: Connection, template: Template, name: str
         as_role.authorize("ecr:TagResource", call.registry, name)
 
 
-def delete_copy(call: Call, transaction: Connection, name: str, digest: str, tag: str) -> None:
-    """Delete at the registry of the call what was deleted at the source: a tag, or the image without one.
+def delete_copy(transaction: Connection, registry: Registry, name: str, digest: str, tag: str) -> None:
+    """Delete in a registry what was deleted at the source: a tag of the image, or without one the image.
 
-    What is not there is deleted already. Raises NotCopied.
+    What is not there is deleted already. Raises ImageReferencedByManifestList.
     """
-    try:
-        if call.principal.account != call.registry.account:
-            call.authorize("ecr:ReplicateImage", call.registry, name)
-        repository = repositories.find(transaction, call.registry, name)
-        image = images.find(transaction, repository, digest) if repository else None
-        if repository is None or image is None or (tag and tag not in image.tags):
-            return
-        if tag:
-            images.delete_tag(transaction, repository, tag)
-        else:
-            delete.delete_copy(transaction, repository, image)
-    except EcrError as error:
-        raise NotCopied(code_of(error)) from None
+    repository = repositories.find(transaction, registry, name)
+    image = images.find(transaction, repository, digest) if repository else None
+    if repository is None or image is None:
+        return
+    if not tag:
+        delete.delete_copy(transaction, repository, image)
+    elif tag in image.tags:
+        images.delete_tag(transaction, repository, tag)

@@ -1,34 +1,36 @@
 """Other emulators that play regions: where replication to these regions goes."""
 
 import re
-from urllib.parse import urlsplit
 
 _REGION = re.compile(r"[0-9a-z-]{2,25}")
+_URL = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9a-f:]+\])(?::([0-9]{1,5}))?/?", re.ASCII)
+_PORTS = {"http": 80, "https": 443}
 
 
 def parse(text: str) -> tuple[tuple[str, str], ...]:
     """What `REGION=URL,REGION=URL` says; of a region that is said twice the last one counts.
 
-    URLs come back without a slash at the end. Raises ValueError with one line that says what is wrong.
+    URLs come back without a slash at the end. Raises ValueError with one line that says what is wrong, and
+    does not repeat the URL: somebody may have written a password into it.
     """
     found: dict[str, str] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
         region, equals, url = (part.strip() for part in entry.partition("="))
         if not equals or not _REGION.fullmatch(region):
-            # Without the rest: somebody may have written a password into it.
-            raise ValueError(f"must be REGION=http://HOST:PORT, and the region is '{region}'")
-        found[region] = _url(region, url)
+            raise ValueError("must be REGION=http://HOST:PORT, and one has no region")
+        match = _URL.fullmatch(url)
+        if match is None or not 0 < int(match[3] or 1) < 65536:
+            raise ValueError(
+                f"must have http://HOST:PORT or https://HOST:PORT for {region}, and nothing else"
+            )
+        found[region] = url.rstrip("/")
     return tuple(found.items())
 
 
-def _url(region: str, url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_good = False
-    if not is_good:
-        raise ValueError(f"must have http://HOST:PORT or https://HOST:PORT for {region}")
-    if parts.username is not None or parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise ValueError(f"must have a host and a port for {region}, and nothing else")
-    return url.rstrip("/")
+def address(url: str) -> tuple[bool, str, int]:
+    """Whether TLS is spoken there, the host and the port, of a URL that `parse` gave."""
+    match = _URL.fullmatch(url)
+    if match is None:
+        raise ValueError(url)
+    scheme, host, port = match.groups()
+    return scheme == "https", host.strip("[]"), int(port or _PORTS[scheme])

@@ -10,7 +10,9 @@ from typing import Protocol
 
 from ecr_emu.context import Emulator
 from ecr_emu.core import replicate
+from ecr_emu.core.replicate import NotCopied
 from ecr_emu.domain.registries import Registry
+from ecr_emu.errors import EcrError
 from ecr_emu.store import replications
 from ecr_emu.store.deletions import Deletion
 
@@ -46,6 +48,9 @@ class Carrier(Protocol):
     def delete(self, deletion: Deletion, done: Done) -> None:
         """Delete what was deleted at the source."""
 
+    def close(self) -> None:
+        """Break off what takes long: the server stops."""
+
 
 class Here:
     """Copies to other registries of this emulator: one transaction with the note that it is done."""
@@ -71,6 +76,14 @@ class Here:
         emulator = self._emulator
         account = deletion.source.account
         call = replicate.caller(emulator, account, deletion.destination, emulator.clock())
-        with emulator.store.write() as transaction:
-            replicate.delete_copy(call, transaction, deletion.repository, deletion.digest, deletion.tag)
-            done(transaction)
+        try:
+            replicate.authorize(call, deletion.repository)
+            with emulator.store.write() as transaction:
+                named = (deletion.repository, deletion.digest, deletion.tag)
+                replicate.delete_copy(transaction, deletion.destination, *named)
+                done(transaction)
+        except EcrError as error:
+            raise NotCopied(replicate.code_of(error)) from None
+
+    def close(self) -> None:
+        """Nothing here takes long."""

@@ -98,6 +98,11 @@ class Courier:
             log.info("replication: %s", counts)
             return [report]
 
+    def stop(self) -> None:
+        """Begin no other copy, and break off what takes long."""
+        self.stopping.set()
+        self._carrier.close()
+
     def seconds_to_wait(self) -> float | None:
         """Until something is to be tried again."""
         return self._waits.seconds()
@@ -115,7 +120,8 @@ class Courier:
             for backfill in running:
                 self._fill(backfill)
         except NotNow as reason:
-            self._give_up(region, reason.code)
+            if not self.stopping.is_set():
+                self._give_up(region, reason.code)
 
     def _give_up(self, region: str, code: str) -> None:
         """Nothing can be copied there now. What was tried often enough has failed."""

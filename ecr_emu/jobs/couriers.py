@@ -88,5 +88,5 @@ class CourierThread(threading.Thread):
                 self._failures += 1
 
     def stop(self) -> None:
-        self._courier.stopping.set()
+        self._courier.stop()
         self.wake.set()

@@ -83,7 +83,6 @@ LOOKUPS: dict[str, Callable[[Connection, Repository], object]] = {
     "backfills.items of a status": lambda c, r: backfills.items(c, "id", "FAILED", 0, 10),
     "backfills.candidates": lambda c, r: backfills.candidates(c, r, 1.0),
     "deletions.first": lambda c, r: deletions.first(c, "eu-west-1"),
-    "replications.start": lambda c, r: replications.start(c, IMAGE, [HOME], 1.0),
     "replications.waiting": lambda c, r: replications.waiting(c, "eu-west-1", 10),
     "replications.find_waiting": lambda c, r: replications.find_waiting(c, 1, HOME),
     "replications.of_image": lambda c, r: replications.of_image(c, IMAGE),
