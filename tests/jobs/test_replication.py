@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ecr_emu.domain.manifests import OCI_INDEX
+from ecr_emu.domain.manifests import OCI_INDEX, OCI_MANIFEST
 from tests.clients import DEFAULT_ACCOUNT, Clock, Registry, Running, digest_of, image_index, image_manifest
 from tests.consistency import check_consistency
 
@@ -395,14 +395,10 @@ def test_a_record_without_a_manifest_cannot_be_copied(
 ) -> None:
     """An index whose image is known by a record alone."""
     child = image_manifest(CONFIG, b"nobody has this")
-    record = {
-        "imageDigest": digest_of(child),
-        "imageManifestMediaType": "application/vnd.oci.image.manifest.v1+json",
-    }
-    path = "/_emu/images"
-    reply = Registry(emulator.port, None).request(
-        "POST", path, json.dumps({"repositoryName": NAME, "imageDetails": [record]}).encode()
-    )
+    record = {"imageDigest": digest_of(child), "imageManifestMediaType": OCI_MANIFEST}
+    body = json.dumps(record).encode()
+    path = f"/_emu/images?repositoryName={NAME}"
+    reply = Registry(emulator.port, None).request("POST", path, body)
     assert reply.status == 200, reply.body
     index = image_index(child)
     assert registry.put_manifest(NAME, "all", index, OCI_INDEX).status == 201
