@@ -42,6 +42,13 @@ class Waits:
     everything_until: float = 0.0
     outages: int = 0
 
+    def begin(self) -> None:
+        """What has waited long enough is tried now."""
+        now = time.monotonic()
+        self.until = {key: until for key, until in self.until.items() if until > now}
+        if self.everything_until <= now:
+            self.everything_until = 0.0
+
     def has(self, key: Hashable) -> bool:
         return self.until.get(key, 0.0) > time.monotonic()
 
@@ -52,18 +59,14 @@ class Waits:
         self.everything_until = time.monotonic() + _pause(self.outages)
         self.outages += 1
 
-    def clear(self) -> None:
-        """Something worked, so the next outage is a new one; what waits no more is forgotten."""
+    def end_outage(self) -> None:
+        """Something worked, so the next outage is a new one."""
         self.outages = 0
-        if self.until:
-            now = time.monotonic()
-            self.until = {key: until for key, until in self.until.items() if until > now}
 
     def seconds(self) -> float | None:
-        """Until the next try; None when nothing waits for one."""
-        times = [*self.until.values(), self.everything_until]
-        now = time.monotonic()
-        return min((until - now for until in times if until > now), default=None)
+        """Until the next try, which may be due by now; None when nothing waits for one."""
+        times = [*self.until.values(), *([self.everything_until] if self.everything_until else [])]
+        return max(min(times) - time.monotonic(), 0.0) if times else None
 
 
 def _pause(attempts: int) -> float:
@@ -87,6 +90,7 @@ class Courier:
         """Do all that can be done now, and tell what that was."""
         with self._working:
             self._counts.clear()
+            self._waits.begin()
             with self._store.read() as connection:
                 regions = self._choose(replications.waiting_regions(connection))
             for region in sorted(regions):
@@ -149,7 +153,7 @@ class Courier:
                 log.warning("deleting %s in %s: %s", deletion.digest, region, reason.code)
                 self._write(done)
                 self._counts["failed"] += 1
-            self._waits.clear()
+            self._waits.end_outage()
 
     # --- Pushes ------------------------------------------------------------------------------------------
 
@@ -171,7 +175,7 @@ class Courier:
         try:
             self._carrier.carry(load, done)
             self._counts["copied"] += 1
-            self._waits.clear()
+            self._waits.end_outage()
         except NotCopied as reason:
             self._fail(copy, reason.code)
         except NotNow as reason:
@@ -245,7 +249,7 @@ class Courier:
         try:
             self._fetch(backfill, item)
             self._counts["copied"] += 1
-            self._waits.clear()
+            self._waits.end_outage()
             return replace(progress, completed=progress.completed + 1)
         except _Stopped:
             return progress
