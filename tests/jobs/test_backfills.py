@@ -9,6 +9,7 @@ from ecr_emu.core import backfill as backfilling
 from ecr_emu.domain.manifests import OCI_INDEX, OCI_MANIFEST
 from ecr_emu.jobs import courier
 from ecr_emu.jobs.courier import Courier
+from ecr_emu.jobs.peers import Peer
 from tests.clients import DEFAULT_ACCOUNT, Clock, Registry, Running, digest_of, image_index, image_manifest
 from tests.consistency import check_consistency
 from tests.console.test_images import Records
@@ -287,8 +288,6 @@ def test_one_that_is_stopped_lets_the_copy_on_its_way_arrive(
     digests = push_many(registry, NAME, 5)
     configure(ecr, rule(place()))
     backfill_id = start_backfill(ecr)
-    from ecr_emu.jobs.peers import Peer
-
     put, answers = Peer._put, []
 
     def put_and_stop(*arguments: Any) -> None:

@@ -7,6 +7,7 @@ import logging
 import socket
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -16,9 +17,11 @@ from unittest import mock
 import boto3
 import pytest
 
-from ecr_emu.domain.manifests import OCI_INDEX
+from ecr_emu.domain.manifests import OCI_INDEX, OCI_MANIFEST
 from ecr_emu.jobs import courier, peer_requests
-from tests.clients import DEFAULT_ACCOUNT, Clock, Registry, Running, digest_of, image_index
+from ecr_emu.jobs.carriers import NotNow
+from ecr_emu.jobs.peers import Peer
+from tests.clients import DEFAULT_ACCOUNT, Clock, Registry, Running, digest_of, image_index, image_manifest
 from tests.consistency import check_consistency
 from tests.jobs.test_replication import (
     HERE,
@@ -44,8 +47,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody wants to wait for three minutes."""
     monkeypatch.setattr(courier, "FIRST_RETRY_SECONDS", 0.01)
     monkeypatch.setattr(courier, "MAX_ATTEMPTS", 3)
-    monkeypatch.setattr(peer_requests, "STEP_SECONDS", 0.5)
-    monkeypatch.setattr(peer_requests, "ANSWER_SECONDS", 1.0)
 
 
 @contextlib.contextmanager
@@ -358,9 +359,13 @@ def test_a_destination_that_does_not_do_its_part_is_a_failure(
     start: Callable[..., Running],
     quick: None,
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
     answer: Any,
     code: str,
 ) -> None:
+    if code == "DestinationTimedOut":
+        monkeypatch.setattr(peer_requests, "STEP_SECONDS", 0.5)
+        monkeypatch.setattr(peer_requests, "ANSWER_SECONDS", 1.0)
     liar = Liar(answer)
     try:
         with caplog.at_level(logging.DEBUG), copying(start, liar.url) as emulator:
@@ -411,3 +416,89 @@ def test_what_the_source_lost_is_a_failure(start: Callable[..., Running], quick:
     finally:
         emulator.application.runner.stop()
     assert tags(peer.ecr(region=THERE)) == {}
+
+
+def test_one_image_that_is_not_taken_holds_up_no_other_but_its_signature(
+    start: Callable[..., Running], quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer = start(region=THERE)
+    put, refused, tried = Peer._put, set(), []
+
+    def put_but_one(self: Peer, route: Any, reference: str, image: Any, body: bytes) -> None:
+        tried.append(image.digest)
+        if image.digest in refused:
+            raise NotNow("DestinationFailed", is_general=False)
+        put(self, route, reference, image, body)
+
+    monkeypatch.setattr(Peer, "_put", put_but_one)
+    monkeypatch.setattr(courier, "MAX_ATTEMPTS", 5)
+    config = b'{"architecture":"amd64","os":"linux"}'
+    bad = image_manifest(config, b"bad")
+    refused.add(digest_of(bad))
+    with copying(start, peer.url) as emulator:
+        registry = emulator.registry()
+        subject = {"mediaType": OCI_MANIFEST, "digest": digest_of(bad), "size": len(bad)}
+        assert registry.push_image(NAME, "bad", b"bad") == digest_of(bad)
+        signature = registry.push_image(NAME, None, b"signature", subject=subject)
+        good = registry.push_image(NAME, "good", b"good")
+        assert ended(emulator, good) == ("COMPLETE", None)
+        assert ended(emulator, digest_of(bad)) == ("FAILED", "DestinationFailed")
+        # Nothing that it waits for is to come, so it goes.
+        assert ended(emulator, signature) == ("COMPLETE", None)
+    assert tried.count(digest_of(bad)) == 5
+    assert tried.index(signature) > len(tried) - 1 - tried[::-1].index(digest_of(bad))
+    assert tags(peer.ecr(region=THERE)) == {good: ["good"], signature: []}
+
+
+def test_a_push_while_its_image_is_on_its_way_is_copied_as_well(
+    start: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer = start(region=THERE)
+    put, pushed = Peer._put, []
+    with copying(start, peer.url) as emulator:
+        registry = emulator.registry()
+
+        def put_and_push(self: Peer, *arguments: Any) -> None:
+            put(self, *arguments)
+            if not pushed:
+                pushed.append(registry.push_image(NAME, "v2", b"layer"))
+
+        monkeypatch.setattr(Peer, "_put", put_and_push)
+        digest = registry.push_image(NAME, "v1", b"layer")
+        until(lambda: tags_or_none(peer) == {digest: ["v1", "v2"]})
+        assert ended(emulator, digest) == ("COMPLETE", None)
+
+
+def tags_or_none(peer: Running) -> Any:
+    there = peer.ecr(region=THERE)
+    return tags(there) if names(there) else None
+
+
+def test_a_login_that_has_ended_is_made_anew(start: Callable[..., Running], clock: Clock) -> None:
+    peer = start(region=THERE)
+    with copying(start, peer.url) as emulator:
+        first = emulator.registry().push_image(NAME, "v1", b"one")
+        assert ended(emulator, first) == ("COMPLETE", None)
+        clock.advance(13 * 3600)
+        second = emulator.registry().push_image(NAME, "v2", b"two")
+        assert ended(emulator, second) == ("COMPLETE", None)
+
+
+def test_a_large_layer_is_streamed(start: Callable[..., Running]) -> None:
+    """Neither side ever holds it whole."""
+    peer = start(region=THERE)
+    large = bytes(64 << 20)
+    emulator = start(region_endpoint=((THERE, peer.url),))
+    emulator.ecr().create_repository(repositoryName=NAME)
+    configure(emulator.ecr(), rule(place()))
+    digest = emulator.registry().push_image(NAME, "v1", large)
+    del large
+    tracemalloc.start()
+    emulator.application.runner.start()
+    try:
+        assert ended(emulator, digest) == ("COMPLETE", None)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        emulator.application.runner.stop()
+    assert peak < 24 << 20
