@@ -84,6 +84,13 @@ SETTINGS = (
         SCANNERS,
     ),
     Setting(
+        "region_endpoint",
+        None,
+        "Another emulator that plays a region, as REGION=http://HOST:PORT: replication to that region goes "
+        "there. Several with commas, or the option again.",
+        repeats=True,
+    ),
+    Setting(
         "limit",
         None,
         "Another limit than AWS's, as NAME=VALUE; several with commas, or the option again.",
@@ -112,6 +119,8 @@ class Settings:
     lifecycle_positions: bool = False
     restore_seconds: int = 0
     scanner: str = "builtin"
+    # By region; domain/region_endpoints.py reads them.
+    region_endpoint: tuple[tuple[str, str], ...] = ()
     # By name; domain/limits.py knows the names, and the limits that are not here.
     limit: tuple[tuple[str, int], ...] = ()
     log_level: str = "info"

@@ -9,7 +9,7 @@ from ecr_emu.app import Application
 from ecr_emu.core import reset
 from ecr_emu.domain.registries import Registry
 from ecr_emu.domain.replication import Backfill
-from ecr_emu.store import replications, repositories, uploads
+from ecr_emu.store import backfills, repositories, uploads
 from tests.clients import DEFAULT_ACCOUNT, Reply, digest_of, image_index, image_manifest
 from tests.control.calls import CONFIG, TARGET_PREFIX, authorization
 
@@ -211,9 +211,9 @@ def _set_up_registry(application: Application) -> None:
         succeed(application, operation, **request)
     emulator = application.emulator
     # With an id that is known beforehand, so that an example that fails can be run again.
-    backfill = Backfill(BACKFILL_ID, WEST, "PREPARING", emulator.clock())
+    backfill = Backfill(BACKFILL_ID, HOME, WEST, "PREPARING", emulator.clock())
     with emulator.store.write() as transaction:
-        replications.put_backfill(transaction, HOME, backfill, emulator.clock())
+        backfills.put(transaction, backfill)
 
 
 def _push(application: Application) -> None:

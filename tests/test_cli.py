@@ -200,6 +200,11 @@ def test_a_second_server_on_a_folder_is_one_line(tmp_path: Path) -> None:
             "--limit layer-parts must be a whole number from 1 on, and is 'none'",
         ),
         (
+            ("--region-endpoint", "eu-west-1=http://user:secret@host:4567"),
+            "--region-endpoint must have http://HOST:PORT or https://HOST:PORT for eu-west-1, "
+            "and nothing else",
+        ),
+        (
             ("--ephemeral", "--data-dir", MISSING),
             "--ephemeral keeps nothing, so leave out --data-dir",
         ),

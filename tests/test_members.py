@@ -30,7 +30,6 @@ WRITERS = {
     ],
 }
 
-NO_COPYING = "nothing is copied yet, so nothing can be told of it"
 # Members that are rightly without an answer, and why; what is inside of them is not looked at.
 UNANSWERED = {
     "AwsEcrContainerImageDetails.inUseCount": "no cluster runs the image here",
@@ -38,15 +37,6 @@ UNANSWERED = {
     "Recommendation.url": "sourceUrl has the advisory's address",
     "CvssScoreAdjustment.metric": "scores are not adjusted",
     "CvssScoreAdjustment.reason": "scores are not adjusted",
-    "DescribeReplicationBackfillResultsRequest.resultStatusFilter": NO_COPYING,
-    "DescribeReplicationBackfillResultsResponse.progress": NO_COPYING,
-    "DescribeReplicationBackfillResultsResponse.failureCode": NO_COPYING,
-    "ReplicationBackfillResult.repositoryName": NO_COPYING,
-    "ReplicationBackfillResult.imageId": NO_COPYING,
-    "ReplicationBackfillResult.failureCode": NO_COPYING,
-    "ReplicationBackfillResult.subImageFailureCodes": NO_COPYING,
-    "ReplicationBackfillSummary.progress": NO_COPYING,
-    "ReplicationBackfillSummary.failureCode": NO_COPYING,
 }
 
 

@@ -12,7 +12,7 @@ import click
 
 from ecr_emu.app import CannotStart, build
 from ecr_emu.cli import options
-from ecr_emu.domain import limits
+from ecr_emu.domain import limits, region_endpoints
 from ecr_emu.domain.registries import check_template
 from ecr_emu.settings import Settings, default_data_dir
 
@@ -28,6 +28,7 @@ def serve(**given: Any) -> None:
 
     _check(given)
     given["limit"] = _limits(given["limit"])
+    given["region_endpoint"] = _endpoints(given["region_endpoint"])
     logging.basicConfig(
         level=given["log_level"].upper(),
         stream=sys.stderr,
@@ -84,6 +85,13 @@ def _limits(given: Iterable[str]) -> tuple[tuple[str, int], ...]:
         return limits.parse(",".join(given))
     except ValueError as problem:
         raise options.failure(f"--limit {problem}") from None
+
+
+def _endpoints(given: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    try:
+        return region_endpoints.parse(",".join(given))
+    except ValueError as problem:
+        raise options.failure(f"--region-endpoint {problem}") from None
 
 
 def _data_dir(given: dict[str, Any]) -> Path:

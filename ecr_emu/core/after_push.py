@@ -1,7 +1,7 @@
 """What a push sets going, as the registry's settings say: scanning, replication, signing.
 
-This version scans, and does neither of the other two: signatures fail with a reason that says so, and a
-replication stays in progress; nothing is ever said to be complete.
+Scans and copies are made by the background (jobs/). This version makes no signatures: they fail with a reason
+that says so.
 """
 
 from collections.abc import Mapping
@@ -36,6 +36,11 @@ def replication_rules(connection: Connection, registry: Registry) -> tuple[repli
     return replication.read(document.body if document else None)
 
 
+def of_copy(settings: Settings) -> Settings:
+    """What a copy sets going: it is not copied on (ECR user guide, Private image replication)."""
+    return {kind: text for kind, text in settings.items() if kind != REPLICATION}
+
+
 def start(
     transaction: Connection,
     now: float,
@@ -46,6 +51,8 @@ def start(
 ) -> bool:
     """Set going what follows a push: of an image that is new, restored, or got another tag.
 
+    The tags of `image` are those that it got now, or all of them if it was restored.
+
     True when there is work for the background now.
     """
     is_due = False
@@ -54,7 +61,9 @@ def start(
         is_due = scan.on_push(transaction, now, repository, image, settings, limit)
     if REPLICATION in settings:
         rules = replication.read(settings[REPLICATION])
-        replications.start(transaction, image, replication.destinations(rules, repository.name))
+        places = replication.destinations(rules, repository.name)
+        replications.start(transaction, image, places, now)
+        is_due = is_due or bool(places)
     if SIGNING in settings:
         profiles = signing.profiles(signing.read(settings[SIGNING]), repository.name, image.artifact_type)
         signings.put(transaction, image, [Signing(profile, "FAILED", *NO_SIGNER) for profile in profiles])

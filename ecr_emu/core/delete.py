@@ -3,7 +3,9 @@
 from sqlite3 import Connection
 
 from ecr_emu import errors
-from ecr_emu.store import images, layers
+from ecr_emu.core import after_push
+from ecr_emu.domain import replication
+from ecr_emu.store import deletions, images, layers
 from ecr_emu.store.images import Image
 from ecr_emu.store.repositories import Repository
 
@@ -12,8 +14,14 @@ def delete_image(transaction: Connection, repository: Repository, image: Image) 
     """Delete an image with all its tags, or ImageReferencedByManifestList.
 
     The repository gives up the layers that no other image of it needs; the sweeper frees the bytes that no
-    repository holds.
+    repository holds. Where a rule replicates deletions, the image is to be deleted as well.
     """
+    delete_copy(transaction, repository, image)
+    _replicate(transaction, repository, image, "")
+
+
+def delete_copy(transaction: Connection, repository: Repository, image: Image) -> None:
+    """The same for an image that replication brought here: this goes no further."""
     parents = images.parents(transaction, repository, image.digest)
     if parents:
         raise errors.image_referenced_by_list(parents)
@@ -27,4 +35,17 @@ def delete_tag(transaction: Connection, repository: Repository, image: Image, ta
     if image.tags == (tag,):
         delete_image(transaction, repository, image)
     else:
-        images.delete_tag(transaction, repository, tag)
+        remove_tag(transaction, repository, image, tag)
+
+
+def remove_tag(transaction: Connection, repository: Repository, image: Image, tag: str) -> None:
+    """Delete a tag; the image stays, with or without others."""
+    images.delete_tag(transaction, repository, tag)
+    _replicate(transaction, repository, image, tag)
+
+
+def _replicate(transaction: Connection, repository: Repository, image: Image, tag: str) -> None:
+    """ECR user guide, Replicating image deletions."""
+    rules = after_push.replication_rules(transaction, repository.registry)
+    places = replication.deletes_at(rules, repository.name)
+    deletions.put(transaction, repository, image.digest, tag, places)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from sqlite3 import Connection
 
 import orjson
@@ -11,6 +11,7 @@ from ecr_emu import errors
 from ecr_emu.context import Call
 from ecr_emu.core import after_push, quotas, scan
 from ecr_emu.domain import manifests, mutability, names
+from ecr_emu.domain.limits import Limits
 from ecr_emu.domain.manifests import Manifest
 from ecr_emu.store import image_records, images, layers, repositories
 from ecr_emu.store.images import Content, Image
@@ -24,6 +25,20 @@ class Pushed:
     image: Image
     manifest: Manifest
     is_news: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A manifest that is to be stored, and the tags that are to point at it.
+
+    A copy is what replication brings from another registry: it goes no further, and comes without a tag
+    that is immutable and taken (ECR user guide, Private image replication).
+    """
+
+    manifest: Manifest
+    content: Content
+    tags: Sequence[str]
+    is_copy: bool = False
 
 
 def put_image(
@@ -41,38 +56,65 @@ def put_image(
     LayersNotFoundException, ReferencedImagesNotFoundException, ImageTagAlreadyExistsException or
     LimitExceededException; then nothing is stored.
     """
-    manifest = _parse(body, media_type)
-    limits = quotas.of(call)
-    content = Content(_digest(repository, body, digest), manifest.media_type, body)
+    return put(call, repository, read(repository, body, media_type, digest, tags))
+
+
+def read(
+    repository: Repository, body: bytes, media_type: str | None, digest: str | None, tags: Sequence[str]
+) -> Incoming:
+    """A manifest as it came, with the first two of the checks."""
+    manifest = parse(body, media_type)
+    return Incoming(manifest, Content(_digest(repository, body, digest), manifest.media_type, body), tags)
+
+
+def put(call: Call, repository: Repository, incoming: Incoming) -> Pushed:
+    """The same for a manifest whose digest was compared."""
     with call.store.write() as transaction:
-        settings = after_push.find_settings(transaction, repository)
-        image = images.find(transaction, repository, content.digest)
-        is_new = image is None or image_records.is_record(transaction, image)
-        # The image comes first, so that a refused tag rolls it back.
-        if image is None:
-            size_bytes = _check_references(transaction, repository, manifest)
-            _check_room(transaction, repository, limits["images-per-repository"])
-            image = images.insert(transaction, repository, content, manifest, size_bytes, call.now)
-        elif is_new:
-            size_bytes = _check_references(transaction, repository, manifest)
-            image = image_records.complete(transaction, repository, image, content, manifest, size_bytes)
-        # Pushing an archived image takes it back at once (ECR user guide, Restoring an archived image).
-        is_back = image.status_at(call.now) != "ACTIVE"
-        if is_back:
-            images.restore(transaction, image, call.now)
-            scan.restore(transaction, image)
-        fresh_tags = _check_tags(transaction, repository, image, tags, may_stand=is_back)
-        _check_tag_count(repository, image, fresh_tags, limits["tags-per-image"])
-        for tag in fresh_tags:
-            images.put_tag(transaction, repository, tag, image)
-        is_news = is_new or is_back or bool(fresh_tags)
-        is_due = is_news and after_push.start(transaction, call.now, repository, image, settings, limits)
+        pushed, is_due = store(transaction, call.now, repository, incoming, quotas.of(call))
     if is_due:
         call.emulator.wake.set()
-    return Pushed(image, manifest, is_news)
+    return pushed
 
 
-def _parse(body: bytes, media_type: str | None) -> Manifest:
+def store(
+    transaction: Connection, now: float, repository: Repository, incoming: Incoming, limits: Limits
+) -> tuple[Pushed, bool]:
+    """The same in a transaction of the caller's. True when there is work for the background then."""
+    manifest, content = incoming.manifest, incoming.content
+    settings = after_push.find_settings(transaction, repository)
+    image = images.find(transaction, repository, content.digest)
+    is_new = image is None or image_records.is_record(transaction, image)
+    # The image comes first, so that a refused tag rolls it back.
+    if image is None:
+        size_bytes = _check_references(transaction, repository, manifest)
+        _check_room(transaction, repository, limits["images-per-repository"])
+        image = images.insert(transaction, repository, content, manifest, size_bytes, now)
+    elif is_new:
+        size_bytes = _check_references(transaction, repository, manifest)
+        image = image_records.complete(transaction, repository, image, content, manifest, size_bytes)
+    # Pushing an archived image takes it back at once (ECR user guide, Restoring an archived image).
+    is_back = image.status_at(now) != "ACTIVE"
+    if is_back:
+        images.restore(transaction, image, now)
+        scan.restore(transaction, image)
+    tags = incoming.tags
+    if incoming.is_copy:
+        tags = [tag for tag in tags if not _is_taken(transaction, repository, image, tag)]
+    fresh_tags = _check_tags(transaction, repository, image, tags, may_stand=is_back or incoming.is_copy)
+    _check_tag_count(repository, image, fresh_tags, limits["tags-per-image"])
+    for tag in fresh_tags:
+        images.put_tag(transaction, repository, tag, image)
+    is_news = is_new or is_back or bool(fresh_tags)
+    # What is set going is about these tags: about all of them when the image was not to be had.
+    given = replace(image, tags=(*(image.tags if is_back else ()), *fresh_tags))
+    if incoming.is_copy:
+        settings = after_push.of_copy(settings)
+    is_due = is_news and after_push.start(transaction, now, repository, given, settings, limits)
+    return Pushed(image, manifest, is_news), is_due
+
+
+def parse(body: bytes, media_type: str | None) -> Manifest:
+    """The manifest, or InvalidParameterException (ImageManifest)."""
     try:
         return manifests.parse(body, media_type, orjson.loads)
     except manifests.UnknownMediaType:
@@ -124,13 +166,21 @@ def _check_tags(
         is_there = holder is not None and holder.id == image.id
         # An immutable tag is refused for the same digest too (reference, data plane 2.4).
         is_taken = holder is not None and not (is_there and may_stand)
-        if is_taken and mutability.is_immutable(
-            repository.tag_mutability, repository.mutability_filters, tag
-        ):
+        if is_taken and _is_immutable(repository, tag):
             raise errors.image_tag_already_exists(repository.name, tag)
         if not is_there:
             fresh.append(tag)
     return fresh
+
+
+def _is_taken(transaction: Connection, repository: Repository, image: Image, tag: str) -> bool:
+    """True for an immutable tag of another image."""
+    holder = images.find_tagged(transaction, repository, tag)
+    return holder is not None and holder.id != image.id and _is_immutable(repository, tag)
+
+
+def _is_immutable(repository: Repository, tag: str) -> bool:
+    return mutability.is_immutable(repository.tag_mutability, repository.mutability_filters, tag)
 
 
 def _check_room(transaction: Connection, repository: Repository, limit: int) -> None:

@@ -16,7 +16,7 @@ def reset(emulator: Emulator) -> None:
     """
     with emulator.store.write() as transaction:
         begun = uploads.delete_untouched(transaction, math.inf)
-        for table in ("repositories", "registry_documents"):
+        for table in ("repositories", "registry_documents", "replication_backfills", "replicated_deletions"):
             transaction.execute(f"DELETE FROM {table}")  # noqa: S608 - names from this line
         for kind in (jobs.SWEEP, jobs.LIFECYCLE):
             jobs.delete_all(transaction, kind)

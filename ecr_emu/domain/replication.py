@@ -11,7 +11,10 @@ from ecr_emu.domain.registries import Registry
 
 # StartReplicationBackfill, ListReplicationBackfills.
 TERMINAL = frozenset({"COMPLETE", "FAILED", "STOPPED"})
+STOPPABLE = frozenset({"PREPARING", "IN_PROGRESS"})
 BACKFILL_KEPT_SECONDS = 90 * 24 * 3600
+# How many replications must have been tried before a backfill can fail as a whole.
+MEASURED_FROM = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +35,19 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """Copying the images that a registry had already to one destination."""
+    """Copying the images that a registry had already to one destination.
+
+    `total_count` is None until it is known what is to be copied.
+    """
 
     id: str
+    source: Registry
     destination: Registry
     status: str
     started_at: float
     ended_at: float | None = None
+    failure_code: str | None = None
+    total_count: int | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -49,10 +58,49 @@ class Backfill:
         return self.ended_at is not None and now >= self.ended_at + BACKFILL_KEPT_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One image with one of its tags, or with none (""), in a backfill, and what became of it.
+
+    `sub_codes` say why images that an index lists were not copied.
+    """
+
+    position: int
+    repository: str
+    digest: str
+    tag: str
+    is_index: bool
+    status: str = "IN_PROGRESS"
+    failure_code: str | None = None
+    sub_codes: tuple[str, ...] = ()
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a backfill is, in replications."""
+
+    total: int
+    completed: int
+    failed: int
+    failure_codes: tuple[str, ...] = ()
+
+    @property
+    def is_hopeless(self) -> bool:
+        """ECR user guide, Replication backfill: half of them failed, of a hundred that were tried."""
+        tried = self.completed + self.failed
+        return tried >= MEASURED_FROM and self.failed * 2 >= tried
+
+
 def destinations(rules: Sequence[Rule], name: str | None = None) -> list[Registry]:
     """Where a repository is copied to, or where anything is, each destination once."""
     wanted = [rule for rule in rules if name is None or rule.matches(name)]
     return list(dict.fromkeys(place for rule in wanted for place in rule.destinations))
+
+
+def deletes_at(rules: Sequence[Rule], name: str) -> list[Registry]:
+    """Where images of a repository that are deleted are deleted as well."""
+    return destinations([rule for rule in rules if rule.replicates_deletes], name)
 
 
 def check(source: Registry, rules: Sequence[Rule], limits: Limits) -> str | None:

@@ -136,6 +136,16 @@ def _duration(seconds: int) -> str:
     return f"{seconds} sec" if seconds % 60 else f"{seconds // 60} min"
 
 
+def authorization(request: SignedRequest, credential: Credential, signed_at: str, secret_key: str) -> str:
+    """The Authorization header of a request that we make; all its headers are signed."""
+    names = tuple(sorted(request.headers))
+    claim = Claim(credential, names, signed_at, "", None, None)
+    key = _signing_key(credential, secret_key)
+    signature = hmac.digest(key, _string_to_sign(claim, request), "sha256").hex()
+    scope = f"{credential.access_key}/{credential.scope}"
+    return f"{ALGORITHM} Credential={scope}, SignedHeaders={';'.join(names)}, Signature={signature}"
+
+
 def _signing_key(credential: Credential, secret_key: str) -> bytes:
     """Made anew each time: it takes 8 microseconds, and a cache would keep secrets."""
     key = f"AWS4{secret_key}".encode()

@@ -25,3 +25,8 @@ def text(seconds: float) -> str:
     """The time in UTC, to the second: 2027-01-01T00:00:00Z."""
     moment = _EPOCH + timedelta(seconds=seconds // 1)
     return moment.isoformat().replace("+00:00", "Z")
+
+
+def compact(seconds: float) -> str:
+    """A time as signatures have it: 20150830T123600Z."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y%m%dT%H%M%SZ")

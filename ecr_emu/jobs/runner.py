@@ -10,13 +10,15 @@ import logging
 import subprocess
 import sys
 import threading
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ecr_emu.context import Emulator
 from ecr_emu.jobs import schedule
-from ecr_emu.store import images, jobs, scans
+from ecr_emu.store import images, jobs, replications, scans
 
 if TYPE_CHECKING:
+    from ecr_emu.jobs.couriers import Couriers
     from ecr_emu.jobs.rematch import Seen
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,8 @@ class Runner:
         self._emulator.wake.set()
         if self._thread.is_alive():
             self._thread.join()
+        if "_couriers" in vars(self):
+            self._couriers.stop()
 
     def arrange(self) -> None:
         """Look again at when jobs are due: the clock was moved."""
@@ -63,7 +67,7 @@ class Runner:
         """Do all that is due now, before returning; what was done, in order."""
         with self._working:
             until = self._emulator.clock()
-            reports = self._finish_injected(until)
+            reports = self._copy() + self._finish_injected(until)
             return reports + (self._run_here(until) if self._is_light(until) else self._run_in_child(until))
 
     def _run(self) -> None:
@@ -76,6 +80,8 @@ class Runner:
                     self._notice_advisories()
                 if not self._stopping.is_set() and self.seconds_to_sleep() <= 0:
                     self.run_due()
+                if not self._stopping.is_set() and self._has_copies():
+                    self._couriers.notice()
             except Exception:
                 # A full disk, say. The work is still due.
                 log.exception("background work failed")
@@ -103,6 +109,21 @@ class Runner:
         from ecr_emu.jobs import rematch
 
         self._advisories = rematch.notice(self._emulator, self._advisories)
+
+    @cached_property
+    def _couriers(self) -> "Couriers":
+        # Most servers replicate nothing.
+        from ecr_emu.jobs.couriers import Couriers
+
+        return Couriers(self._emulator)
+
+    def _has_copies(self) -> bool:
+        with self._emulator.store.read() as connection:
+            return bool(replications.waiting_regions(connection))
+
+    def _copy(self) -> list[dict[str, object]]:
+        """Replicate inside of this emulator; what goes elsewhere has threads of its own."""
+        return self._couriers.run_here() if self._has_copies() else []
 
     def _is_light(self, until: float) -> bool:
         with self._emulator.store.read() as connection:

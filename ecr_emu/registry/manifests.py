@@ -1,13 +1,14 @@
 """Manifests: /v2/<name>/manifests/<reference>."""
 
+from dataclasses import replace
 from urllib.parse import quote
 
 from ecr_emu import errors
 from ecr_emu.core import delete as deleting
-from ecr_emu.core import pull, push
+from ecr_emu.core import pull, push, replicate
 from ecr_emu.domain import names
 from ecr_emu.domain.manifests import MAX_MANIFEST_BYTES
-from ecr_emu.registry.request import Request
+from ecr_emu.registry.request import COPY_HEADER, Request
 from ecr_emu.store import images
 from ecr_emu.wsgi import Response, read_body
 
@@ -43,14 +44,14 @@ def put(request: Request) -> Response:
     for tag in tags:
         if not names.is_oci_tag(tag):
             raise errors.tag_invalid(tag)
-    pushed = push.put_image(
-        request.call,
+    incoming = push.read(
         repository,
         read_body(request.environ, MAX_MANIFEST_BYTES),
         request.content_type,
         request.digest() if is_by_digest else None,
         tags,
     )
+    pushed = push.put(request.call, repository, replace(incoming, is_copy=request.is_copy))
     digest = pushed.image.digest
     headers = [
         ("Location", request.url(f"{request.name}/manifests/{quote(request.reference)}")),
@@ -65,6 +66,8 @@ def put(request: Request) -> Response:
 def delete(request: Request) -> Response:
     """By digest: the image with all its tags. By tag: the tag alone, as OCI has it."""
     repository = request.repository()
+    if request.is_copy:
+        return _delete_copy(request)
     is_by_digest = ":" in request.reference
     with request.call.store.write() as transaction:
         if is_by_digest:
@@ -76,5 +79,18 @@ def delete(request: Request) -> Response:
         if is_by_digest:
             deleting.delete_image(transaction, repository, image)
         else:
-            images.delete_tag(transaction, repository, request.reference)
+            deleting.remove_tag(transaction, repository, image, request.reference)
+    request.call.emulator.wake.set()
+    return Response(202)
+
+
+def _delete_copy(request: Request) -> Response:
+    """A deletion that replication brings. Of a tag, the header says which image it was taken from."""
+    is_by_digest = ":" in request.reference
+    digest, tag = request.reference, ""
+    if not is_by_digest:
+        digest, tag = request.header(COPY_HEADER) or "", request.reference
+    call = request.call
+    with call.store.write() as transaction:
+        replicate.delete_copy(transaction, call.registry, request.name, digest, tag)
     return Response(202)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 from ecr_emu import errors
 from ecr_emu.blobs.filesystem import Readable
 from ecr_emu.context import Call
-from ecr_emu.core import create
+from ecr_emu.core import create, replicate
 from ecr_emu.domain import names
 from ecr_emu.store.repositories import Repository
 from ecr_emu.wsgi import Environ, content_length
@@ -15,6 +15,27 @@ from ecr_emu.wsgi import Environ, content_length
 # `n` above this gives a page of this size and a Link (OCI; ECR refuses it with 405).
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
+
+
+# With this header a push or a deletion is what replication brings from another emulator: it goes no further,
+# and the caller must be allowed ecr:ReplicateImage (docs/replication.md).
+COPY_HEADER = "X-Ecr-Emu-Replication"
+REPLICATE = "ecr:ReplicateImage"
+_STEPS_OF_COPIES = {
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:InitiateLayerUpload",
+    "ecr:UploadLayerPart",
+    "ecr:CompleteLayerUpload",
+    "ecr:PutImage",
+    "ecr:BatchDeleteImage",
+}
+
+
+def action_of(environ: Environ, action: str) -> str:
+    """What the caller must be allowed for a step of the registry."""
+    if action in _STEPS_OF_COPIES and "HTTP_X_ECR_EMU_REPLICATION" in environ:
+        return REPLICATE
+    return action
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +51,11 @@ class Request:
     @property
     def method(self) -> str:
         return str(self.environ["REQUEST_METHOD"])
+
+    @property
+    def is_copy(self) -> bool:
+        """True for what replication brings."""
+        return self.action == REPLICATE
 
     @property
     def body(self) -> Readable:
@@ -63,11 +89,13 @@ class Request:
 
     def repository_for_push(self) -> Repository:
         """The same for the first request of a push: a template may have the repository made now."""
+        if self.is_copy:
+            return replicate.repository_for_copy(self.call, self.name)
         return create.repository_for_push(self.call, self.action, self.call.registry, self.name)
 
     def authorize(self, action: str) -> None:
         """Ask for an action that the request needs besides its own."""
-        self.call.authorize(action, self.call.registry, self.name)
+        self.call.authorize(action_of(self.environ, action), self.call.registry, self.name)
 
     def digest(self) -> str:
         """The reference, which must be a digest."""

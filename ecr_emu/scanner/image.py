@@ -34,7 +34,7 @@ __all__ = ["Layer", "Limits", "Unreadable", "read"]
 # How often the layers are read for the sake of links to files that are not where such files are.
 _MOST_READINGS = 4
 _IN_MEMORY = 16 * MIB
-# Characters of a package's name, versions, source and architecture together; CycloneDX has that for a version.
+# Characters of a package's name, versions, source and architecture together: as many as CycloneDX takes.
 _LONGEST_PACKAGE = 1024
 # What Python, zlib, zipfile and sqlite3 raise at data that makes no sense.
 _NONSENSE = (

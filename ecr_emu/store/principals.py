@@ -65,6 +65,16 @@ def identity(connection: Connection, arn: str) -> Identity | None:
     return _identity(entry, row[0])
 
 
+def key_of(connection: Connection, name: Name) -> tuple[str, str] | None:
+    """An access key of a principal's own, and its secret, or None."""
+    row: tuple[str, str] | None = connection.execute(
+        "SELECT k.id, k.secret FROM iam_keys k JOIN iam_principals p ON p.id = k.principal_id "
+        "WHERE p.account = ? AND p.kind = ? AND p.name = ? AND k.session_name = '' ORDER BY k.id LIMIT 1",
+        (name.account, name.kind, name.name),
+    ).fetchone()
+    return row
+
+
 def has_account(connection: Connection, account: str) -> bool:
     """True when something is known of the account, or somebody is in it."""
     known = (

@@ -1,4 +1,4 @@
-"""Operations on replication backfills. Nothing copies yet, so one stays PREPARING until it is stopped."""
+"""Operations on replication backfills. No courier runs here (tests/jobs), so one stays PREPARING."""
 
 from datetime import UTC, datetime
 from typing import Any

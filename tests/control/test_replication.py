@@ -1,4 +1,4 @@
-"""Operations on replication. Nothing copies yet, so what is to be copied stays in progress."""
+"""Operations on replication. No courier runs here (tests/jobs), so what is to be copied stays in progress."""
 
 from typing import Any
 

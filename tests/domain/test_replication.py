@@ -5,7 +5,7 @@ import pytest
 from ecr_emu.domain import replication
 from ecr_emu.domain.limits import Limits
 from ecr_emu.domain.registries import Registry
-from ecr_emu.domain.replication import Backfill, Rule
+from ecr_emu.domain.replication import Backfill, Progress, Rule
 
 HOME = Registry("000000000000", "us-east-1")
 WEST, EAST = Registry("000000000000", "us-west-2"), Registry("111111111111", "us-east-1")
@@ -73,12 +73,28 @@ def test_a_destination_that_is_named_often_counts_once() -> None:
     + [(status, True) for status in ("COMPLETE", "FAILED", "STOPPED")],
 )
 def test_a_backfill_ends_in_a_terminal_status(status: str, has_ended: bool) -> None:
-    assert Backfill("id", WEST, status, 1.0).has_ended is has_ended
+    assert Backfill("id", HOME, WEST, status, 1.0).has_ended is has_ended
 
 
 def test_a_backfill_is_forgotten_90_days_after_its_end() -> None:
     kept = 90 * 24 * 3600
-    assert not Backfill("id", WEST, "PREPARING", 1.0).is_forgotten(10.0 + kept)
-    ended = Backfill("id", WEST, "STOPPED", 1.0, 10.0)
+    assert not Backfill("id", HOME, WEST, "PREPARING", 1.0).is_forgotten(10.0 + kept)
+    ended = Backfill("id", HOME, WEST, "STOPPED", 1.0, 10.0)
     assert not ended.is_forgotten(9.0 + kept)
     assert ended.is_forgotten(10.0 + kept)
+
+
+@pytest.mark.parametrize(
+    ("completed", "failed", "is_hopeless"),
+    [(0, 99, False), (0, 100, True), (50, 50, True), (51, 49, False), (100, 101, True), (101, 100, False)],
+)
+def test_a_backfill_is_hopeless_when_half_of_a_hundred_failed(
+    completed: int, failed: int, is_hopeless: bool
+) -> None:
+    assert Progress(1000, completed, failed).is_hopeless is is_hopeless
+
+
+def test_deletions_go_where_a_rule_that_matches_says_so() -> None:
+    rules = [EVERYTHING, PROD, Rule((HOME,), None, False)]
+    assert replication.deletes_at(rules, "prod") == [WEST, EAST]
+    assert replication.deletes_at(rules, "dev") == []

@@ -1,5 +1,6 @@
 """The schema, the transactions, and what happens when they fail."""
 
+import json
 import sqlite3
 from contextlib import closing, suppress
 from functools import partial
@@ -8,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from ecr_emu.domain.registries import Registry
+from ecr_emu.domain.replication import Backfill
 from ecr_emu.errors import EcrError
-from ecr_emu.store import database, repositories
+from ecr_emu.store import backfills, database, documents, replications, repositories
 from ecr_emu.store.database import Database, NewerSchema, schema_files
 from ecr_emu.store.repositories import Repository
 from tests.consistency import side_by_side
@@ -191,3 +193,32 @@ def test_recalling_takes_bounded_memory(store: Database, monkeypatch: pytest.Mon
     for key in range(10):
         assert store.recall(key, lambda _, key=key: key) == key
     assert len(store._remembered) <= 2
+
+
+def test_replications_that_an_older_version_promised_wait_and_its_backfills_begin(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    place = Registry("111111111111", "eu-west-1")
+    with closing(sqlite3.connect(path)) as old:
+        for number, sql in schema_files()[:8]:
+            old.executescript(f"{sql}; PRAGMA user_version={number}")
+        repository = repositories.insert(old, a_repository("kept"))
+        old.execute("INSERT INTO manifests VALUES ('sha256:a', '{}')")
+        old.execute(
+            "INSERT INTO images (id, repository_id, digest, media_type, size_bytes, pushed_at) "
+            "VALUES (7, ?, 'sha256:a', 'x/y', 1, 5.0)",
+            (repository.id,),
+        )
+        old.execute("INSERT INTO image_tags VALUES (?, 'v1', 7)", (repository.id,))
+        old.execute(
+            "INSERT INTO image_replications VALUES (7, ?, ?, 'IN_PROGRESS', NULL)",
+            (place.region, place.account),
+        )
+        body = json.dumps([place.account, place.region, "PREPARING", 9.0, None])
+        documents.put(old, repository.registry, "replication-backfill", "an-id", body, 9.0)
+        old.commit()
+    with closing(Database(path)) as database, database.read() as connection:
+        (waiting,) = replications.waiting(connection, place.region, 10)
+        assert waiting == replications.Waiting(7, place, ("v1",), 5.0, 0, 0)
+        assert backfills.running(connection, place.region) == [
+            Backfill("an-id", repository.registry, place, "PREPARING", 9.0)
+        ]

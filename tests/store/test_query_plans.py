@@ -7,6 +7,8 @@ import pytest
 
 from ecr_emu.domain.manifests import OCI_MANIFEST, Layer, Manifest
 from ecr_emu.store import (
+    backfills,
+    deletions,
     documents,
     image_records,
     images,
@@ -74,8 +76,15 @@ LOOKUPS: dict[str, Callable[[Connection, Repository], object]] = {
     "layers.of_image": lambda c, r: layers.of_image(c, 1),
     "layers.is_known_file": lambda c, r: layers.is_known_file(c, "file", DIGEST),
     "documents.beside": lambda c, r: documents.beside(c, r, ("a", "b")),
-    "replications.backfills": lambda c, r: replications.backfills(c, HOME),
-    "replications.find_backfill": lambda c, r: replications.find_backfill(c, HOME, "id"),
+    "backfills.of_registry": lambda c, r: backfills.of_registry(c, HOME),
+    "backfills.find": lambda c, r: backfills.find(c, HOME, "id"),
+    "backfills.running": lambda c, r: backfills.running(c, "eu-west-1"),
+    "backfills.items": lambda c, r: backfills.items(c, "id", None, 0, 10),
+    "backfills.items of a status": lambda c, r: backfills.items(c, "id", "FAILED", 0, 10),
+    "backfills.candidates": lambda c, r: backfills.candidates(c, r, 1.0),
+    "deletions.first": lambda c, r: deletions.first(c, "eu-west-1"),
+    "replications.waiting": lambda c, r: replications.waiting(c, "eu-west-1", 10),
+    "replications.find_waiting": lambda c, r: replications.find_waiting(c, 1, HOME),
     "replications.of_image": lambda c, r: replications.of_image(c, IMAGE),
     "scans.find": lambda c, r: scans.find(c, IMAGE),
     "scans.blob_types": lambda c, r: scans.blob_types(c, IMAGE),

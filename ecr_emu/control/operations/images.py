@@ -117,6 +117,8 @@ def batch_delete_image(call: Call, request: "types.BatchDeleteImageRequestTypeDe
                 failures.append(_describe_failure(image_id, failure))
             except EcrError as error:
                 failures.append(_describe_failure(image_id, _Failure(error.code, error.message)))
+    # A rule may replicate the deletions.
+    call.emulator.wake.set()
     return {"imageIds": deleted, "failures": failures}
 
 
