@@ -51,6 +51,22 @@ def check(call: "Call", action: str, registry: Registry, name: str, more: Contex
         raise errors.access_denied(asked.principal.arn, action, asked.resource, record.decision.because)
 
 
+def check_elsewhere(call: "Call", action: str, resource: str) -> None:
+    """The same for an action on something of another service of AWS, which has no policies here.
+
+    What the caller's own policies say is done; across accounts the other side counts as allowing.
+    """
+    if call.emulator.settings.auth == "open":
+        return
+    arguments = _identity(call)
+    context = Late(lambda: _context(call))
+    request = Request(call.principal, action, resource, call.principal.account, context)
+    decision = evaluate(request, **arguments)
+    call.emulator.decisions.append(Record(call.request_id, call.now, request, arguments, decision))
+    if not decision.allowed:
+        raise errors.access_denied(call.principal.arn, action, resource, decision.because)
+
+
 def allows(call: "Call", action: str, registry: Registry, name: str) -> bool:
     """The same as an answer."""
     if call.emulator.settings.auth == "open":

@@ -39,6 +39,7 @@ region = of_setting(_SETTING["region"])
 sweep_interval = of_setting(_SETTING["sweep_interval"])
 lifecycle_interval = of_setting(_SETTING["lifecycle_interval"])
 lifecycle_children = of_setting(_SETTING["lifecycle_children"])
+limit = of_setting(_SETTING["limit"])
 
 output = click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 

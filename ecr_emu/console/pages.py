@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from ecr_emu import __version__
-from ecr_emu.console import clock, decisions, iam, images, lifecycle, scans
+from ecr_emu.console import clock, decisions, iam, images, lifecycle, scans, signing
 from ecr_emu.console.admin import Admin
 from ecr_emu.core.reset import reset
 
@@ -21,6 +21,7 @@ def create(admin: Admin) -> Flask:
     decisions.add(pages, admin)
     lifecycle.add(pages, admin)
     scans.add(pages, admin)
+    signing.add(pages, admin)
 
     @pages.before_request
     def refuse_other_sites() -> None:

@@ -1,26 +1,23 @@
 """What a push sets going, as the registry's settings say: scanning, replication, signing.
 
-This version scans, and does neither of the other two: signatures fail with a reason that says so, and a
-replication stays in progress; nothing is ever said to be complete.
+This version does not replicate: a replication stays in progress, and is never said to be complete.
 """
 
 from collections.abc import Mapping
 from sqlite3 import Connection
 
-from ecr_emu.core import scan
+from ecr_emu.context import Call
+from ecr_emu.core import scan, signatures
 from ecr_emu.domain import replication, signing
 from ecr_emu.domain.limits import Limits
 from ecr_emu.domain.registries import Registry
-from ecr_emu.store import documents, replications, signings
+from ecr_emu.store import documents, replications
 from ecr_emu.store.images import Image
 from ecr_emu.store.repositories import Repository
-from ecr_emu.store.signings import Signing
 
 # Kinds of the registry's documents.
 REPLICATION = "replication-configuration"
 SIGNING = "signing-configuration"
-
-NO_SIGNER = ("NotImplemented", "This version of ecr-emu does not sign images, so no signature was made.")
 
 Settings = Mapping[str, str]
 
@@ -37,8 +34,8 @@ def replication_rules(connection: Connection, registry: Registry) -> tuple[repli
 
 
 def start(
+    call: Call,
     transaction: Connection,
-    now: float,
     repository: Repository,
     image: Image,
     settings: Settings,
@@ -51,11 +48,11 @@ def start(
     is_due = False
     if repository.scan_on_push or scan.CONFIGURATION in settings:
         limit = limits["basic-scans-per-day"]
-        is_due = scan.on_push(transaction, now, repository, image, settings, limit)
+        is_due = scan.on_push(transaction, call.now, repository, image, settings, limit)
     if REPLICATION in settings:
         rules = replication.read(settings[REPLICATION])
         replications.start(transaction, image, replication.destinations(rules, repository.name))
     if SIGNING in settings:
         profiles = signing.profiles(signing.read(settings[SIGNING]), repository.name, image.artifact_type)
-        signings.put(transaction, image, [Signing(profile, "FAILED", *NO_SIGNER) for profile in profiles])
+        is_due |= signatures.start(call, transaction, repository, image, profiles)
     return is_due

@@ -66,7 +66,7 @@ def put_image(
         for tag in fresh_tags:
             images.put_tag(transaction, repository, tag, image)
         is_news = is_new or is_back or bool(fresh_tags)
-        is_due = is_news and after_push.start(transaction, call.now, repository, image, settings, limits)
+        is_due = is_news and after_push.start(call, transaction, repository, image, settings, limits)
     if is_due:
         call.emulator.wake.set()
     return Pushed(image, manifest, is_news)

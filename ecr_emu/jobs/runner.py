@@ -134,6 +134,7 @@ class Runner:
             "--lifecycle-children": settings.lifecycle_children,
         }
         words = [str(word) for option in options.items() for word in option]
+        words += [f"--limit={name}={value}" for name, value in settings.limit]
         command = [sys.executable, "-m", "ecr_emu", "work", *words]
         finished = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if finished.returncode:
