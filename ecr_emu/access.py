@@ -89,7 +89,7 @@ def _decide(
     if policy is not None:
         applying = replace(applying, of_repository=policy)
     asked = actions.resource(action, registry, name)
-    resource = _resource_policies(applying, action, registry, name)
+    resource = resource_policies(applying, action, registry, name)
     if asked == actions.ALL:
         # What is about no repository comes from identity policies only (reference, control plane 7.5).
         resource = [replace(one, allowances=()) for one in resource]
@@ -116,7 +116,8 @@ def _identity(call: "Call") -> dict[str, Any]:
     }
 
 
-def _resource_policies(applying: Applying, action: str, registry: Registry, name: str) -> list[Policy]:
+def resource_policies(applying: Applying, action: str, registry: Registry, name: str) -> list[Policy]:
+    """The policies of a repository and its registry, where they are about an action of ECR."""
     found: list[Policy] = []
     if applying.of_repository is not None:
         found += _read(applying.of_repository, f"repository policy of {name}")
@@ -164,6 +165,13 @@ def tag_values(tags: Iterable[tuple[str, str]]) -> dict[str, Values]:
     pairs = list(tags)
     times = Counter(key.lower() for key, _ in pairs)
     return {key.lower(): (value,) for key, value in pairs if times[key.lower()] == 1}
+
+
+def request_tags(pairs: Iterable[tuple[str, str]]) -> Context:
+    """The condition keys of tags in a request."""
+    tags = list(pairs)
+    values = {f"aws:requesttag/{key}": value for key, value in tag_values(tags).items()}
+    return {**values, "aws:tagkeys": tuple(key for key, _ in tags)}
 
 
 def _of_time(call: "Call") -> Context:
