@@ -14,8 +14,13 @@ from ecr_emu.domain import timestamps
 from ecr_emu.domain.manifests import OCI_MANIFEST
 from ecr_emu.domain.wildcards import matches
 
-# A signature is pushed as an image too, and is not signed again.
 SIGNATURE_TYPE = "application/vnd.cncf.notary.signature"
+# Signatures are images too, and are not signed; that AWS knows those of cosign as well is inferred.
+_SIGNATURE_TYPES = (
+    SIGNATURE_TYPE,
+    "application/vnd.dev.cosign.artifact.sig.",
+    "application/vnd.dev.sigstore.bundle.",
+)
 ENVELOPE_TYPE = "application/jose+json"
 PAYLOAD_TYPE = "application/vnd.cncf.notary.payload.v1+json"
 THUMBPRINTS = "io.cncf.notary.x509chain.thumbprint#S256"
@@ -57,7 +62,7 @@ class Rule:
 
 def profiles(rules: Sequence[Rule], name: str, artifact_type: str | None) -> list[str]:
     """The profiles that sign an image of this type in the repository `name`, each once."""
-    if artifact_type == SIGNATURE_TYPE:
+    if artifact_type is not None and artifact_type.startswith(_SIGNATURE_TYPES):
         return []
     return list(dict.fromkeys(rule.profile_arn for rule in rules if rule.matches(name)))
 
