@@ -1,14 +1,17 @@
-"""The job that signs images, and stores each signature as a referrer through the verbs of a push."""
+"""The job that signs images, and stores each signature as a referrer, as a push would."""
 
 import hashlib
 import io
 import logging
+import uuid
+from collections.abc import Callable, Sequence
+from sqlite3 import Connection
 
 from ecr_emu import __version__
 from ecr_emu.blobs.filesystem import FileBlobs
 from ecr_emu.clock import UserClock
 from ecr_emu.context import Call, Emulator
-from ecr_emu.core import certificates, push, upload
+from ecr_emu.core import certificates, push
 from ecr_emu.core.keys import load_keys
 from ecr_emu.domain import signing
 from ecr_emu.domain.iam.requests import Principal
@@ -16,9 +19,10 @@ from ecr_emu.domain.registries import HostNames, Registry
 from ecr_emu.domain.signing import Target
 from ecr_emu.errors import EcrError
 from ecr_emu.settings import Settings
-from ecr_emu.store import images, jobs, repositories, signings
+from ecr_emu.store import images, jobs, layers, repositories, signings
 from ecr_emu.store.database import Database
 from ecr_emu.store.jobs import Job
+from ecr_emu.store.layers import Blob
 from ecr_emu.store.repositories import Repository
 from ecr_emu.store.signings import Due, Failure
 
@@ -93,18 +97,36 @@ def _store(call: Call, repository: Repository, due: Due) -> None:
     profile = certificates.profile(call.store, due.profile_arn)
     signed = profile.sign(target, call.now, f"ecr-emu/{__version__}")
     body = signing.manifest(target, signed, profile.thumbprints, call.now)
-    _put_blob(call, repository, signing.CONFIG)
-    _put_blob(call, repository, signed)
     digest = _digest(body)
-    with call.store.write() as transaction:
-        signings.announce(transaction, due, digest)
+    _put_blobs(call, repository, [signing.CONFIG, signed], lambda tx: signings.announce(tx, due, digest))
     push.put_image(call, repository, body, None, digest, [])
 
 
-def _put_blob(call: Call, repository: Repository, content: bytes) -> None:
-    digest = _digest(content)
-    upload_id = upload.start(call, repository)
-    upload.complete(call, repository, upload_id, lambda _: digest, upload.Chunk(io.BytesIO(content)))
+def _put_blobs(
+    call: Call, repository: Repository, contents: Sequence[bytes], also: Callable[[Connection], None]
+) -> None:
+    """Put bytes in place and let the repository serve them; what is also written, is in one transaction."""
+    blobs = [_place(call, content) for content in contents]
+    needless = blobs
+    try:
+        with call.store.write() as transaction:
+            repositories.confirm(transaction, repository)
+            known = [blob for blob in blobs if not layers.put_blob(transaction, blob)]
+            for blob in blobs:
+                layers.add(transaction, repository, blob.digest, call.now)
+            also(transaction)
+        needless = known
+    finally:
+        for blob in needless:
+            call.blobs.delete(blob.file)
+
+
+def _place(call: Call, content: bytes) -> Blob:
+    """A file of the blob store that no row names yet."""
+    digest, upload_id = _digest(content), str(uuid.uuid4())
+    with call.blobs.upload(upload_id) as file:
+        file.append(io.BytesIO(content), 0)
+        return Blob(digest, call.blobs.place(upload_id, digest), len(content))
 
 
 def _digest(content: bytes) -> str:

@@ -21,7 +21,7 @@ from ecr_emu.jobs import runner as jobs
 from ecr_emu.jobs import sign
 from ecr_emu.store import signings
 from tests.clients import DEFAULT_ACCOUNT, Clock, Registry, Running, digest_of
-from tests.consistency import check_consistency, rows
+from tests.consistency import check_consistency, files_in, rows
 from tests.processes import run, serving
 
 NAME = "team/app"
@@ -246,6 +246,24 @@ class TestSignature:
         counts = rows(emulator.application.emulator.store)
         assert (counts["images"], counts["image_signings"], counts["layers"]) == (0, 0, 0)
 
+    def test_a_repository_that_went_before_leaves_no_file(
+        self, ecr: Any, registry: Registry, emulator: Running, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        application = emulator.application
+        folder = application.emulator.settings.data_dir
+        registry.push_image(NAME, "v1", b"layer")
+        before = files_in(folder / "blobs")
+        known = certificates.profile
+
+        def too_late(*arguments: Any) -> Any:
+            ecr.delete_repository(repositoryName=NAME, force=True)
+            return known(*arguments)
+
+        monkeypatch.setattr(certificates, "profile", too_late)
+        (report,) = application.runner.run_due()
+        assert report["status"] == "FAILED"
+        assert files_in(folder / "blobs") == before
+
     def test_the_clock_may_be_years_away(self, ecr: Any, emulator: Running, work: Callable[[], Any]) -> None:
         emulator.post("/_emu/clock", set="2061-01-01T00:00:00Z")
         registry = emulator.registry()
@@ -321,7 +339,7 @@ class TestFailure:
             raise problem
 
         first = registry.push_image(NAME, "v1", b"layer")
-        monkeypatch.setattr(sign, "_put_blob", broken)
+        monkeypatch.setattr(sign, "_put_blobs", broken)
         work()
         (found,) = statuses(ecr, first)
         assert (found["failureCode"], found["failureReason"]) == ("InternalFailure", reason)
