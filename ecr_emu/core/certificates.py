@@ -12,7 +12,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from sqlite3 import Connection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ecr_emu.domain import signing
 from ecr_emu.store import signings
@@ -41,11 +41,12 @@ class Profile:
 
     def sign(self, target: signing.Target, now: float, agent: str) -> bytes:
         """An envelope: a JWS by the curve that AWS Signer uses (platform Notation-OCI-SHA384-ECDSA)."""
+        # PyJWS would load the key as well, but without cryptography it knows no ES384, and no ImportError.
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
         from jwt.api_jws import PyJWS
 
-        compact = PyJWS().encode(
-            signing.payload(target), self.private_key, "ES384", signing.protected_headers(now)
-        )
+        key: Any = load_pem_private_key(self.private_key.encode(), None)
+        compact = PyJWS().encode(signing.payload(target), key, "ES384", signing.protected_headers(now))
         return signing.envelope(compact, self.chain, agent)
 
 

@@ -6,6 +6,8 @@ Notation's own verifier looks at them in conformance/engines/test_signatures.py.
 import base64
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,12 @@ from tests.processes import run, serving
 NAME = "team/app"
 SIGNATURE = "application/vnd.cncf.notary.signature"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+WITHOUT_CRYPTOGRAPHY = """
+import sys
+sys.modules["cryptography"] = None
+from ecr_emu.cli import main
+main()
+"""
 SOON = "2025-06-15T15:06:40Z"
 
 
@@ -302,6 +310,26 @@ class TestFailure:
         work()
         assert words(ecr, digest) == ["COMPLETE"]
         assert len(referrers(ecr, digest)) == 1
+
+    @pytest.mark.parametrize("is_known", [False, True], ids=["no key yet", "with a key"])
+    def test_a_process_without_cryptography_says_so(
+        self, ecr: Any, registry: Registry, emulator: Running, work: Callable[[], Any], is_known: bool
+    ) -> None:
+        if is_known:
+            registry.push_image(NAME, "known", b"other")
+            work()
+        digest = registry.push_image(NAME, "v1", b"layer")
+        folder = emulator.application.emulator.settings.data_dir
+        command = [sys.executable, "-c", WITHOUT_CRYPTOGRAPHY, "work", "--data-dir", str(folder)]
+        now = emulator.application.emulator.clock()
+        done = subprocess.run(
+            [*command, "--until", repr(now)], capture_output=True, text=True, timeout=60, check=True
+        )
+        (report,) = json.loads(done.stdout)
+        assert (report["kind"], report["status"]) == ("sign", "FAILED")
+        (found,) = statuses(ecr, digest)
+        assert found["failureCode"] == "SignerNotInstalled"
+        assert found["failureReason"].endswith("not installed; pip install 'ecr-emu[sign]'")
 
     def test_a_repository_that_is_full_takes_no_signature(self, start: Callable[..., Running]) -> None:
         emulator = start(limit=(("images-per-repository", 1),))
