@@ -1,4 +1,4 @@
-"""What the README shows works, word for word.
+"""What the README shows works, word for word; and what docs/signing.md shows.
 
 A block of the README is part of the transcript when the line `<!-- test: transcript -->` stands right
 above its fence. A ```sh block runs as it is. Of a ```console block run the lines that start with `$ `,
@@ -33,7 +33,7 @@ def script_of(readme: str) -> str:
         body if language == "sh" else "".join(COMMAND.findall(body))
         for language, body in TRANSCRIPT.findall(readme)
     ]
-    assert blocks, "the README marks no block as transcript"
+    assert blocks, "no block is marked as transcript"
     return "set -euo pipefail\n" + "".join(blocks)
 
 
@@ -106,8 +106,9 @@ def docker() -> Iterator[Docker]:
 
 
 @pytest.mark.usefixtures("server")
-def test_transcript_of_the_readme_runs(docker: Docker, tmp_path: Path) -> None:
-    script = script_of((ROOT / "README.md").read_text())
+@pytest.mark.parametrize("page", ["README.md", "docs/signing.md"])
+def test_transcript_of_a_page_runs(docker: Docker, tmp_path: Path, page: str) -> None:
+    script = script_of((ROOT / page).read_text())
     work = tmp_path / "work"
     work.mkdir()
     environment = docker.environment | {

@@ -53,6 +53,22 @@ def check(call: "Call", action: str, registry: Registry, name: str, more: Contex
         raise errors.access_denied(asked.principal.arn, action, asked.resource, record.decision.because)
 
 
+def check_elsewhere(call: "Call", action: str, resource: str) -> None:
+    """The same for an action on something of another service of AWS, which has no policies here.
+
+    What the caller's own policies say is done; across accounts the other side counts as allowing.
+    """
+    if call.emulator.settings.auth == "open":
+        return
+    arguments = _identity(call)
+    context = Late(lambda: _context(call))
+    request = Request(call.principal, action, resource, call.principal.account, context)
+    decision = evaluate(request, **arguments)
+    call.emulator.decisions.append(Record(call.request_id, call.now, request, arguments, decision))
+    if not decision.allowed:
+        raise errors.access_denied(call.principal.arn, action, resource, decision.because)
+
+
 def allows(call: "Call", action: str, registry: Registry, name: str) -> bool:
     """The same as an answer."""
     if call.emulator.settings.auth == "open":
@@ -123,7 +139,7 @@ def _look_up(
     if policy is not None:
         applying = replace(applying, of_repository=policy)
     asked = actions.resource(action, registry, name)
-    resource = _resource_policies(applying, action, registry, name)
+    resource = resource_policies(applying, action, registry, name)
     if asked == actions.ALL:
         # What is about no repository comes from identity policies only (reference, control plane 7.5).
         resource = [replace(one, allowances=()) for one in resource]
@@ -152,7 +168,8 @@ def _identity(call: "Call") -> dict[str, Any]:
     }
 
 
-def _resource_policies(applying: Applying, action: str, registry: Registry, name: str) -> list[Policy]:
+def resource_policies(applying: Applying, action: str, registry: Registry, name: str) -> list[Policy]:
+    """The policies of a repository and its registry, where they are about an action of ECR."""
     found: list[Policy] = []
     if applying.of_repository is not None:
         found += _read(applying.of_repository, f"repository policy of {name}")
@@ -199,6 +216,13 @@ def tag_values(tags: Iterable[tuple[str, str]]) -> dict[str, Values]:
     pairs = list(tags)
     times = Counter(key.lower() for key, _ in pairs)
     return {key.lower(): (value,) for key, value in pairs if times[key.lower()] == 1}
+
+
+def request_tags(pairs: Iterable[tuple[str, str]]) -> Context:
+    """The condition keys of tags in a request."""
+    tags = list(pairs)
+    values = {f"aws:requesttag/{key}": value for key, value in tag_values(tags).items()}
+    return {**values, "aws:tagkeys": tuple(key for key, _ in tags)}
 
 
 def _of_time(call: "Call") -> Context:

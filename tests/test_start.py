@@ -5,7 +5,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-HEAVY = ("boto3", "botocore", "moto", "sqlalchemy", "flask", "werkzeug", "jwt", "requests", "jinja2")
+HEAVY = (
+    "boto3",
+    "botocore",
+    "moto",
+    "sqlalchemy",
+    "flask",
+    "werkzeug",
+    "jwt",
+    "requests",
+    "jinja2",
+    "cryptography",
+)
 
 PROGRAM = """
 import http.client, json, sys

@@ -20,6 +20,7 @@ COMMANDS = {
     "sbom": "ecr_emu.cli.sbom:sbom",
     "scan": "ecr_emu.cli.scan:scan",
     "serve": "ecr_emu.cli.serve:serve",
+    "signing": "ecr_emu.cli.signing:signing",
     "why": "ecr_emu.cli.why:why",
     "work": "ecr_emu.cli.work:work",
 }

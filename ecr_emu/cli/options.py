@@ -40,6 +40,7 @@ sweep_interval = of_setting(_SETTING["sweep_interval"])
 lifecycle_interval = of_setting(_SETTING["lifecycle_interval"])
 lifecycle_children = of_setting(_SETTING["lifecycle_children"])
 scanner = of_setting(_SETTING["scanner"])
+limit = of_setting(_SETTING["limit"])
 
 output = click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 

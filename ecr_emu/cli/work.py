@@ -9,6 +9,7 @@ import click
 from ecr_emu.app import open_database
 from ecr_emu.blobs.filesystem import FileBlobs
 from ecr_emu.cli import options
+from ecr_emu.domain import limits
 from ecr_emu.jobs.work import Workplace, run_pending
 from ecr_emu.settings import Settings
 
@@ -19,11 +20,12 @@ from ecr_emu.settings import Settings
 @options.lifecycle_interval
 @options.lifecycle_children
 @options.scanner
+@options.limit
 @click.option("--until", type=float, required=True, help="Time of the emulator, in seconds since 1970.")
-def work(data_dir: str | None, until: float, **given: Any) -> None:
+def work(data_dir: str | None, until: float, limit: tuple[str, ...], **given: Any) -> None:
     """Do the jobs that are due. The server is running, and calls this when there are many images."""
     folder = options.existing_data_dir(data_dir)
-    settings = replace(Settings(data_dir=folder), **given)
+    settings = replace(Settings(data_dir=folder), limit=limits.parse(",".join(limit)), **given)
     store = open_database(folder)
     try:
         reports = run_pending(Workplace(store, FileBlobs(folder), settings), until)

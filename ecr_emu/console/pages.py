@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from ecr_emu import __version__
-from ecr_emu.console import clock, decisions, iam, images, lifecycle, metrics, sboms, scans
+from ecr_emu.console import clock, decisions, iam, images, lifecycle, metrics, sboms, scans, signing
 from ecr_emu.console.admin import Admin
 from ecr_emu.core.reset import reset
 
@@ -26,6 +26,7 @@ def create(admin: Admin) -> Flask:
     scans.add(pages, admin)
     metrics.add(pages, admin)
     sboms.add(pages, admin)
+    signing.add(pages, admin)
 
     @pages.before_request
     def refuse_other_sites() -> None:

@@ -1,26 +1,23 @@
 """What a push sets going, as the registry's settings say: scanning, replication, signing.
 
-Scans and copies are made by the background (jobs/). This version makes no signatures: they fail with a reason
-that says so.
+Scans, copies and signatures are made by the background (jobs/).
 """
 
 from collections.abc import Mapping
 from sqlite3 import Connection
 
-from ecr_emu.core import scan
+from ecr_emu.context import Call
+from ecr_emu.core import scan, signatures
 from ecr_emu.domain import replication, signing
 from ecr_emu.domain.limits import Limits
 from ecr_emu.domain.registries import Registry
-from ecr_emu.store import documents, replications, signings
+from ecr_emu.store import documents, replications
 from ecr_emu.store.images import Image
 from ecr_emu.store.repositories import Repository
-from ecr_emu.store.signings import Signing
 
 # Kinds of the registry's documents.
 REPLICATION = "replication-configuration"
 SIGNING = "signing-configuration"
-
-NO_SIGNER = ("NotImplemented", "This version of ecr-emu does not sign images, so no signature was made.")
 
 Settings = Mapping[str, str]
 
@@ -37,8 +34,11 @@ def replication_rules(connection: Connection, registry: Registry) -> tuple[repli
 
 
 def of_copy(settings: Settings) -> Settings:
-    """What a copy sets going: it is not copied on (ECR user guide, Private image replication)."""
-    return {kind: text for kind, text in settings.items() if kind != REPLICATION}
+    """What a copy sets going: it is not copied on (ECR user guide, Private image replication).
+
+    It is not signed either: the signatures of what it is a copy of are copied, too (inferred).
+    """
+    return {kind: text for kind, text in settings.items() if kind not in (REPLICATION, SIGNING)}
 
 
 def start(
@@ -64,7 +64,17 @@ def start(
         places = replication.destinations(rules, repository.name)
         replications.start(transaction, image, places, now)
         is_due = is_due or bool(places)
-    if SIGNING in settings:
-        profiles = signing.profiles(signing.read(settings[SIGNING]), repository.name, image.artifact_type)
-        signings.put(transaction, image, [Signing(profile, "FAILED", *NO_SIGNER) for profile in profiles])
     return is_due
+
+
+def sign(
+    call: Call, transaction: Connection, repository: Repository, image: Image, settings: Settings
+) -> bool:
+    """Let the image be signed, in the name of whoever pushed it or took it back.
+
+    True when there is work for the background now.
+    """
+    if SIGNING not in settings:
+        return False
+    profiles = signing.profiles(signing.read(settings[SIGNING]), repository.name, image.artifact_type)
+    return signatures.start(call, transaction, repository, image, profiles)

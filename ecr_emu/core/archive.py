@@ -33,4 +33,5 @@ def restore(call: Call, transaction: Connection, repository: Repository, image: 
     images.restore(transaction, image, call.now + call.emulator.settings.restore_seconds)
     scan.restore(transaction, image)
     settings = after_push.find_settings(transaction, repository)
-    return after_push.start(transaction, call.now, repository, image, settings, quotas.of(call))
+    is_due = after_push.start(transaction, call.now, repository, image, settings, quotas.of(call))
+    return after_push.sign(call, transaction, repository, image, settings) or is_due

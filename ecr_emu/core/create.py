@@ -6,9 +6,9 @@ from sqlite3 import Connection
 
 import orjson
 
-from ecr_emu import errors
+from ecr_emu import access, errors
 from ecr_emu.context import Call
-from ecr_emu.core import lifecycle, quotas
+from ecr_emu.core import lifecycle, quotas, roles
 from ecr_emu.domain import lifecycle_policy, policy_documents, prefixes, templates
 from ecr_emu.domain.limits import Limits
 from ecr_emu.domain.registries import Registry
@@ -92,7 +92,7 @@ def by_template(
 ) -> Repository:
     """Store a new repository as a template has it; where none is found, `templates.DEFAULTS` is meant.
 
-    Raises the error of a template that lacks its role, and those of `insert`.
+    Raises AccessDeniedException when the template lacks its role or the role may not, and what `insert` does.
     """
     if template.lacks_role:
         raise errors.template_lacks_role(name, template.prefix)
@@ -110,6 +110,7 @@ def by_template(
         encryption_type=template.encryption_type,
         kms_key=kms_key,
     )
+    _ask_role(transaction, template, wanted, settings)
     repository = insert(transaction, quotas.in_force(settings), wanted, dict(template.resource_tags))
     if template.repository_policy is not None:
         policy = policy_documents.repository_policy(template.repository_policy, orjson.loads)
@@ -119,3 +120,22 @@ def by_template(
         text = lifecycle_policy.canonical(template.lifecycle_policy, orjson.loads)
         lifecycle.put_policy(transaction, repository, text, now, settings)
     return repository
+
+
+def _ask_role(transaction: Connection, template: Template, wanted: Repository, settings: Settings) -> None:
+    """Let the template's role make the repository (ECR user guide, Create a custom policy for templates).
+
+    Of keys, only one that is named asks anybody: the policy of aws/ecr lets the whole account in.
+    """
+    if template.role_arn is None:
+        return
+    arn = wanted.registry.repository_arn(wanted.name)
+    actions = [("ecr:CreateRepository", arn)]
+    if template.resource_tags:
+        actions.append(("ecr:TagResource", arn))
+    if template.kms_key is not None:
+        names = ("kms:CreateGrant", "kms:RetireGrant", "kms:DescribeKey")
+        actions += [(name, template.kms_key) for name in names]
+    use = roles.Use(wanted.registry, wanted.name, wanted.created_at)
+    tags = access.request_tags(template.resource_tags) if template.resource_tags else access.NOTHING_MORE
+    roles.require(transaction, settings, template.role_arn, use, actions, tags)

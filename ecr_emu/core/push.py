@@ -20,11 +20,15 @@ from ecr_emu.store.repositories import Repository
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What a push did. `is_news` is False when image and tags were all there before."""
+    """What a push did. `is_news` is False when image and tags were all there before.
+
+    `settings` are what says what it set going.
+    """
 
     image: Image
     manifest: Manifest
     is_news: bool
+    settings: after_push.Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,8 @@ def put(call: Call, repository: Repository, incoming: Incoming) -> Pushed:
     """The same for a manifest whose digest was compared."""
     with call.store.write() as transaction:
         pushed, is_due = store(transaction, call.now, repository, incoming, quotas.of(call))
+        if pushed.is_news:
+            is_due |= after_push.sign(call, transaction, repository, pushed.image, pushed.settings)
     if is_due:
         call.emulator.wake.set()
     return pushed
@@ -110,7 +116,7 @@ def store(
     if incoming.is_copy:
         settings = after_push.of_copy(settings)
     is_due = is_news and after_push.start(transaction, now, repository, given, settings, limits)
-    return Pushed(image, manifest, is_news), is_due
+    return Pushed(image, manifest, is_news, settings), is_due
 
 
 def parse(body: bytes, media_type: str | None) -> Manifest:

@@ -5,25 +5,19 @@ repository, the images that an index lists and the tags: all of it arrives, or n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from sqlite3 import Connection
 
 from ecr_emu import errors
 from ecr_emu.context import Call, Emulator, root_principal
 from ecr_emu.core import create, delete, push, quotas
 from ecr_emu.core.push import Incoming
-from ecr_emu.domain import principals as identities
 from ecr_emu.domain import templates
-from ecr_emu.domain.principals import Credential
 from ecr_emu.domain.registries import Registry
-from ecr_emu.domain.templates import Template
 from ecr_emu.errors import EcrError
-from ecr_emu.store import images, layers, principals, repositories
+from ecr_emu.store import images, layers, repositories
 from ecr_emu.store.images import Content, Image
 from ecr_emu.store.repositories import Repository
-
-# What the session of a template's role is called; AWS's name for it is not known.
-ROLE_SESSION = "ECRRepositoryCreation"
 
 
 class NotCopied(Exception):
@@ -142,24 +136,7 @@ def _destination(call: Call, transaction: Connection, name: str) -> Repository:
     call.authorize("ecr:CreateRepository", call.registry, name)
     found = create.find_template(transaction, call.registry, name, templates.REPLICATION)
     template = found or templates.DEFAULTS
-    check_role(call, transaction, template, name)
     return create.by_template(transaction, template, call.registry, name, call.now, call.emulator.settings)
-
-
-def check_role(call: Call, connection: Connection, template: Template, name: str) -> None:
-    """AccessDeniedException unless a template's role may do what the template wants; with --auth iam only."""
-    if template.role_arn is None or call.emulator.settings.auth != "iam":
-        return
-    identity = principals.identity(connection, template.role_arn)
-    meant = identities.parse_arn(template.role_arn)
-    if identity is None or meant is None or meant[0].kind != identities.ROLE:
-        raise errors.template_lacks_role(name, template.prefix)
-    principal = identities.session_principal(meant[0], template.role_arn, ROLE_SESSION, identity.unique_id)
-    credential = Credential("", "", None, None, principal, identity, ())
-    as_role = replace(call, principal=principal, credential=credential)
-    as_role.authorize("ecr:CreateRepository", call.registry, name)
-    if template.resource_tags:
-        as_role.authorize("ecr:TagResource", call.registry, name)
 
 
 def delete_copy(transaction: Connection, registry: Registry, name: str, digest: str, tag: str) -> None:

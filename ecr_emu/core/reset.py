@@ -18,7 +18,7 @@ def reset(emulator: Emulator) -> None:
         begun = uploads.delete_untouched(transaction, math.inf)
         for table in ("repositories", "registry_documents", "replication_backfills", "replicated_deletions"):
             transaction.execute(f"DELETE FROM {table}")  # noqa: S608 - names from this line
-        for kind in (jobs.SWEEP, jobs.LIFECYCLE):
+        for kind in (jobs.SWEEP, jobs.LIFECYCLE, jobs.SIGN):
             jobs.delete_all(transaction, kind)
         dropped = layers.drop_unheld_blobs(transaction, ALL)
     emulator.clock.reset()

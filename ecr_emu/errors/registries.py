@@ -82,6 +82,15 @@ def invalid_template_tags() -> EcrError:
     return invalid_parameter("resourceTags", "Tag parameters are invalid")
 
 
+def role_not_assumable(arn: str) -> EcrError:
+    """A customRoleArn that is not there, or does not trust ECR; which, is not told (text unverified)."""
+    return EcrError(
+        "AccessDeniedException",
+        f"The role '{arn}' cannot be assumed by Amazon ECR. Verify that the role exists in the account of "
+        "the registry, and that its trust policy allows ecr.amazonaws.com to perform sts:AssumeRole.",
+    )
+
+
 def template_lacks_role(name: str, prefix: str) -> EcrError:
     """A template that needs a role and has none cannot make its repository (code and text unverified)."""
     return EcrError(

@@ -160,6 +160,7 @@ class Runner:
             "--scanner": settings.scanner,
         }
         words = [str(word) for option in options.items() for word in option]
+        words += [f"--limit={name}={value}" for name, value in settings.limit]
         command = [sys.executable, "-m", "ecr_emu", "work", *words]
         finished = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if finished.returncode:

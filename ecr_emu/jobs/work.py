@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ecr_emu.blobs.filesystem import FileBlobs
-from ecr_emu.jobs import lifecycle, preview, scan, sweep
+from ecr_emu.jobs import lifecycle, preview, scan, sign, sweep
 from ecr_emu.settings import Settings
 from ecr_emu.store import jobs
 from ecr_emu.store.database import Database
@@ -37,6 +37,7 @@ _KINDS: Mapping[str, Callable[[Workplace, Job, float], Report | None]] = {
     jobs.SCAN: lambda place, job, until: scan.run(
         place.store, place.blobs, place.settings.scanner, job, until
     ),
+    jobs.SIGN: lambda place, job, until: sign.run(place.store, place.blobs, place.settings, job, until),
     jobs.SWEEP: lambda place, job, until: sweep.run(place.store, place.blobs, place.settings, job, until),
 }
 

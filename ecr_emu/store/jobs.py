@@ -8,6 +8,7 @@ SWEEP = "sweep"
 LIFECYCLE = "lifecycle"
 PREVIEW = "preview"
 SCAN = "scan"
+SIGN = "sign"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,13 @@ def test_profiles_are_those_of_all_matching_rules(rules: list[Rule], name: str, 
 
 
 def test_signatures_are_not_signed() -> None:
-    assert signing.profiles([ALL], "app", signing.SIGNATURE_TYPE) == []
+    for kind in (
+        signing.SIGNATURE_TYPE,
+        "application/vnd.dev.cosign.artifact.sig.v1+json",
+        "application/vnd.dev.sigstore.bundle.v0.3+json",
+    ):
+        assert signing.profiles([ALL], "app", kind) == []
+    assert signing.profiles([ALL], "app", "application/vnd.dev.cosign.artifact.sbom.v1+json") != []
     assert signing.profiles([ALL], "app", None) == [profile("all")]
 
 
@@ -51,3 +57,19 @@ def test_stored_rules_read_as_they_were() -> None:
         Rule(profile("x"), ()),
     )
     assert signing.read(None) == ()
+
+
+def test_a_certificate_names_region_account_and_profile() -> None:
+    assert signing.subject(profile("release")) == {
+        "C": "XX",
+        "ST": "us-east-1",
+        "O": "000000000000",
+        "CN": "release",
+    }
+    assert signing.identity(profile("release")) == (
+        "x509.subject: C=XX, ST=us-east-1, O=000000000000, CN=release"
+    )
+    # A name of X.509 has 64 characters.
+    long, other = (signing.subject(profile(letter * 100))["CN"] for letter in "ab")
+    assert len(long) == len(other) == 64
+    assert long != other

@@ -29,6 +29,7 @@ from tests.store.conftest import HOME
 DIGEST = "sha256:" + "a" * 64
 IMAGE = images.Image(1, DIGEST, OCI_MANIFEST, None, None, 1, 1.0)
 SHOWN = Filter(1.0)
+DUE_SIGNATURE = signings.Due(1, 1, DIGEST, "arn", 1.0, None)
 MANIFEST = Manifest(OCI_MANIFEST, (Layer(DIGEST, 1, ""),), (DIGEST,), None, None)
 
 LOOKUPS: dict[str, Callable[[Connection, Repository], object]] = {
@@ -89,6 +90,11 @@ LOOKUPS: dict[str, Callable[[Connection, Repository], object]] = {
     "scans.find": lambda c, r: scans.find(c, IMAGE),
     "scans.blob_types": lambda c, r: scans.blob_types(c, IMAGE),
     "signings.of_image": lambda c, r: signings.of_image(c, IMAGE),
+    "signings.first_due": lambda c, r: signings.first_due(c, 1.0),
+    "signings.next_due_at": lambda c, r: signings.next_due_at(c),
+    "signings.announce": lambda c, r: signings.announce(c, DUE_SIGNATURE, DIGEST),
+    "signings.finish": lambda c, r: signings.finish(c, DUE_SIGNATURE, None),
+    "signings.find_key": lambda c, r: signings.find_key(c, "arn"),
     "uploads.find": lambda c, r: uploads.find(c, r, "id"),
     "uploads.exists": lambda c, r: uploads.exists(c, "id"),
     "uploads.update": lambda c, r: uploads.update(c, Upload("id"), 1.0),

@@ -119,9 +119,7 @@ def describe(call: Call, repository: Repository) -> Answer:
 
 def tag_context(tags: Any) -> access.Context:
     """The condition keys of tags in a request."""
-    pairs = [(tag["Key"], tag["Value"]) for tag in tags]
-    values = {f"aws:requesttag/{key}": value for key, value in access.tag_values(pairs).items()}
-    return {**values, "aws:tagkeys": tuple(key for key, _ in pairs)}
+    return access.request_tags((tag["Key"], tag["Value"]) for tag in tags)
 
 
 def read_tags(tags: Any, limit: int) -> dict[str, str]:

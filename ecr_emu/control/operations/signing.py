@@ -60,8 +60,8 @@ def describe_image_signing_status(
             {
                 "signingProfileArn": entry.profile_arn,
                 "status": entry.status,
-                "failureCode": entry.failure_code,
-                "failureReason": entry.failure_reason,
+                "failureCode": entry.failure.code if entry.failure else None,
+                "failureReason": entry.failure.reason if entry.failure else None,
             }
             for entry in found
         ],
