@@ -8,7 +8,7 @@ import orjson
 
 from ecr_emu import errors
 from ecr_emu.context import Call
-from ecr_emu.core import lifecycle, quotas
+from ecr_emu.core import lifecycle, quotas, trail
 from ecr_emu.domain import lifecycle_policy, policy_documents, prefixes, templates
 from ecr_emu.domain.limits import Limits
 from ecr_emu.domain.registries import Registry
@@ -111,6 +111,7 @@ def by_template(
         kms_key=kms_key,
     )
     repository = insert(transaction, quotas.in_force(settings), wanted, dict(template.resource_tags))
+    trail.repository_made(transaction, repository, settings, now)
     if template.repository_policy is not None:
         policy = policy_documents.repository_policy(template.repository_policy, orjson.loads)
         text = policy_documents.pretty(policy)

@@ -3,12 +3,13 @@
 from sqlite3 import Connection
 
 from ecr_emu import errors
+from ecr_emu.core import events
 from ecr_emu.store import images, layers
 from ecr_emu.store.images import Image
 from ecr_emu.store.repositories import Repository
 
 
-def delete_image(transaction: Connection, repository: Repository, image: Image) -> None:
+def delete_image(transaction: Connection, repository: Repository, image: Image, now: float) -> None:
     """Delete an image with all its tags, or ImageReferencedByManifestList.
 
     The repository gives up the layers that no other image of it needs; the sweeper frees the bytes that no
@@ -20,11 +21,18 @@ def delete_image(transaction: Connection, repository: Repository, image: Image) 
     needed = layers.of_image(transaction, image.id)
     images.delete(transaction, image)
     layers.remove_unused(transaction, repository.id, needed)
+    events.deleted(transaction, repository, image, image.tags, now)
 
 
-def delete_tag(transaction: Connection, repository: Repository, image: Image, tag: str) -> None:
+def delete_tag(transaction: Connection, repository: Repository, image: Image, tag: str, now: float) -> None:
     """Delete a tag; with its last tag the image goes too (ECR, BatchDeleteImage)."""
     if image.tags == (tag,):
-        delete_image(transaction, repository, image)
+        delete_image(transaction, repository, image, now)
     else:
-        images.delete_tag(transaction, repository, tag)
+        untag(transaction, repository, image, tag, now)
+
+
+def untag(transaction: Connection, repository: Repository, image: Image, tag: str, now: float) -> None:
+    """Take a tag away; the image stays, with or without others (OCI distribution-spec, Deleting tags)."""
+    images.delete_tag(transaction, repository, tag)
+    events.deleted(transaction, repository, image, (tag,), now)

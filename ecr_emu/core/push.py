@@ -9,7 +9,7 @@ import orjson
 
 from ecr_emu import errors
 from ecr_emu.context import Call
-from ecr_emu.core import after_push, quotas, scan
+from ecr_emu.core import after_push, events, quotas, scan
 from ecr_emu.domain import manifests, mutability, names
 from ecr_emu.domain.manifests import Manifest
 from ecr_emu.store import image_records, images, layers, repositories
@@ -61,11 +61,14 @@ def put_image(
         if is_back:
             images.restore(transaction, image, call.now)
             scan.restore(transaction, image)
+            events.restored(transaction, repository, image, call.now, call.now)
         fresh_tags = _check_tags(transaction, repository, image, tags, may_stand=is_back)
         _check_tag_count(repository, image, fresh_tags, limits["tags-per-image"])
         for tag in fresh_tags:
             images.put_tag(transaction, repository, tag, image)
         is_news = is_new or is_back or bool(fresh_tags)
+        if is_news:
+            events.pushed(transaction, repository, image, fresh_tags or tags, call.now)
         is_due = is_news and after_push.start(transaction, call.now, repository, image, settings, limits)
     if is_due:
         call.emulator.wake.set()

@@ -74,7 +74,7 @@ def delete(request: Request) -> Response:
         if image is None:
             raise errors.requested_image_not_found()
         if is_by_digest:
-            deleting.delete_image(transaction, repository, image)
+            deleting.delete_image(transaction, repository, image, request.call.now)
         else:
-            images.delete_tag(transaction, repository, request.reference)
+            deleting.untag(transaction, repository, image, request.reference, request.call.now)
     return Response(202)

@@ -17,7 +17,7 @@ from ecr_emu.core.keys import LoginToken
 from ecr_emu.domain.principals import Credential
 from ecr_emu.domain.registries import Registry
 from ecr_emu.errors import EcrError
-from ecr_emu.registry import blobs, manifests, referrers, routes, tags, uploads
+from ecr_emu.registry import blobs, manifests, referrers, routes, tags, trail, uploads
 from ecr_emu.registry.errors import render
 from ecr_emu.registry.request import Request
 from ecr_emu.store import principals
@@ -114,7 +114,7 @@ def _answer(emulator: Emulator, environ: Environ, request_id: str) -> Response:
     if step is None:
         raise _wrong_method(environ, steps)
     handler, action = step
-    return handler(Request(call, environ, action, route.name, route.reference))
+    return trail.answer(Request(call, environ, action, route.name, route.reference), handler)
 
 
 def _wrong_method(environ: Environ, allowed: Iterable[str]) -> EcrError:
