@@ -12,7 +12,8 @@ import click
 
 from ecr_emu.app import CannotStart, build
 from ecr_emu.cli import options
-from ecr_emu.domain import event_targets, limits
+from ecr_emu.delivery import targets as event_targets
+from ecr_emu.domain import limits
 from ecr_emu.domain.registries import check_template
 from ecr_emu.settings import Settings, default_data_dir
 

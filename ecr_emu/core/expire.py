@@ -7,7 +7,7 @@ from sqlite3 import Connection
 
 import orjson
 
-from ecr_emu.core import trail
+from ecr_emu.core import policy_runs
 from ecr_emu.core.archive import archive
 from ecr_emu.core.delete import delete_image
 from ecr_emu.domain.lifecycle import Decision, Evaluation, evaluate, read
@@ -74,7 +74,7 @@ def carry_out(
         except EcrError as error:
             log.warning("the policy of %s leaves %s: %s", repository.name, digest, error.message)
             failures.append(Failure(digest, error.code, error.message))
-    trail.policy_ran(transaction, repository, carried_out, now)
+    policy_runs.record(transaction, repository, carried_out, now)
     return Done(done["EXPIRE"], done["TRANSITION"], tuple(failures))
 
 

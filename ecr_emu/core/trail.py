@@ -4,22 +4,17 @@ That repositories were made and deleted is always written down, in the transacti
 knows of it in no other way (EventBridge reference, Amazon ECR events). Other calls only with `--trail`.
 """
 
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from sqlite3 import Connection
 from typing import Any, TypeVar
 
-import orjson
-
 from ecr_emu.context import Call, Emulator
 from ecr_emu.core import events
-from ecr_emu.domain import lifecycle, lifecycle_trail, trail
-from ecr_emu.domain.lifecycle import Decision
+from ecr_emu.domain import trail
 from ecr_emu.domain.registries import HostNames, Registry
 from ecr_emu.domain.trail import Outcome, Request
 from ecr_emu.errors import EcrError
 from ecr_emu.settings import Settings
-from ecr_emu.store import lifecycle as policies
 from ecr_emu.store.repositories import Repository
 
 OFF, ALL = "off", "all"
@@ -80,15 +75,3 @@ def repository_made(transaction: Connection, repository: Repository, settings: S
     request = Request("CreateRepository", {"repositoryName": repository.name})
     event = trail.api_call(trail.SERVICE, request, Outcome({"repository": answer}), registry, now)
     events.record(transaction, registry, event, now)
-
-
-def policy_ran(transaction: Connection, repository: Repository, done: Sequence[Decision], now: float) -> None:
-    """Write down what the lifecycle policy of a repository has done; nothing when it did nothing."""
-    policy = policies.find(transaction, repository)
-    if policy is None or not done:
-        return
-    rules = lifecycle.read(policy.text, orjson.loads)
-    policy_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{repository.arn} {policy.text}"))
-    for details in lifecycle_trail.details(repository.name, rules, policy.evaluated_at, policy_id, done):
-        event = trail.policy_execution(repository.registry, repository.name, details, now)
-        events.record(transaction, repository.registry, event, now)

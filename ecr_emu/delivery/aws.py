@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ecr_emu.delivery.sinks import NotTaken, Sink
-from ecr_emu.domain.event_targets import Target
+from ecr_emu.delivery.targets import Target
 from ecr_emu.store.events import Stored
 
 # PutEvents takes so many entries, of so many bytes together; some of those are names and times.

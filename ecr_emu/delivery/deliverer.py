@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ecr_emu.context import Emulator
-from ecr_emu.domain.event_targets import Target, parse
+from ecr_emu.delivery.targets import Target, parse
 from ecr_emu.store import events as rows
 from ecr_emu.store.database import Database
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from ecr_emu.domain.event_targets import Target
+from ecr_emu.delivery.targets import Target
 from ecr_emu.store.events import Stored
 
 WEBHOOK_SECONDS = 10.0

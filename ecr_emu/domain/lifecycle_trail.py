@@ -1,5 +1,5 @@
-"""What CloudTrail keeps of a run of a lifecycle policy: the serviceEventDetails of a PolicyExecutionEvent (ECR
-user guide, Logging Amazon ECR actions with AWS CloudTrail; sample: reference, data plane 9.3).
+"""What CloudTrail keeps of a run of a lifecycle policy: the serviceEventDetails of a PolicyExecutionEvent
+(ECR user guide, Logging Amazon ECR actions with AWS CloudTrail; sample: reference, data plane 9.3).
 """
 
 from collections.abc import Iterator, Sequence
