@@ -126,7 +126,10 @@ def _call(ask: Callable[[], Any]) -> Any:
     try:
         return ask()
     except ClientError as error:
-        raise NotTaken(str(error)) from None
+        # The message may be a page of HTML.
+        about = error.response.get("Error", {})
+        message = " ".join(str(about.get("Message", "")).split())[:200]
+        raise NotTaken(f"{about.get('Code', 'error')}: {message}") from None
     except BotoCoreError as error:
         # Its text may hold the whole URL, with whatever is in it.
         raise NotTaken(type(error).__name__) from None
