@@ -26,10 +26,8 @@ _SECRET_ANSWERS = {"GetAuthorizationToken"}
 _LONG_MEMBERS = {"layerPartBlob"}
 # Members of answers that are times.
 TIMES = {
-    "archivedAt",
-    "completedAt",
     "createdAt",
-    "creationTime",
+    "endedAt",
     "expiresAt",
     "imagePushedAt",
     "imageScanCompletedAt",
@@ -38,7 +36,6 @@ TIMES = {
     "lastEvaluatedAt",
     "lastRecordedPullTime",
     "startedAt",
-    "stoppedAt",
     "updatedAt",
     "vulnerabilitySourceUpdatedAt",
 }
