@@ -4,6 +4,8 @@ That repositories were made and deleted is always written down, in the transacti
 knows of it in no other way (EventBridge reference, Amazon ECR events). Other calls only with `--trail`.
 """
 
+import logging
+import sqlite3
 from collections.abc import Callable, Mapping
 from sqlite3 import Connection
 from typing import Any, TypeVar
@@ -16,6 +18,8 @@ from ecr_emu.domain.trail import Outcome, Request
 from ecr_emu.errors import EcrError
 from ecr_emu.settings import Settings
 from ecr_emu.store.repositories import Repository
+
+log = logging.getLogger(__name__)
 
 OFF, ALL = "off", "all"
 ALWAYS = ("CreateRepository", "DeleteRepository")
@@ -46,9 +50,12 @@ def do(
 
 
 def write(call: Call, request: Request, outcome: Outcome) -> None:
-    """Write a call down after it is over."""
-    with call.store.write() as transaction:
-        record(transaction, call, request, outcome)
+    """Write a call down after it is over. What was done stays done when this fails."""
+    try:
+        with call.store.write() as transaction:
+            record(transaction, call, request, outcome)
+    except sqlite3.Error:
+        log.exception("request %s of %s is not written down", call.request_id, request.name)
 
 
 def record(transaction: Connection, call: Call, request: Request, outcome: Outcome) -> None:

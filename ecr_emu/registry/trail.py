@@ -26,7 +26,7 @@ _REFERENCES = {
 
 def answer(request: Request, handler: Callable[[Request], Response]) -> Response:
     """The handler's response, or its error; either is written down if wanted."""
-    name = request.action.removeprefix("ecr:")
+    name = _operation(request)
     if not name or not trail.is_wanted(request.call.emulator, name):
         return handler(request)
     call = request.call
@@ -40,6 +40,14 @@ def answer(request: Request, handler: Callable[[Request], Response]) -> Response
         recorded = Recorded(name, {**recorded.members, **_manifest(request, response)}, call.request_id)
     trail.write(call, recorded, Outcome(_elements(request, name, response, recorded.members)))
     return response
+
+
+def _operation(request: Request) -> str:
+    """The operation that a request stands for; empty for what the API has not."""
+    is_blob = request.environ["PATH_INFO"].rpartition("/")[0].endswith("/blobs")
+    is_only_here = request.method == "DELETE" and (is_blob or request.action == "ecr:UploadLayerPart")
+    is_status = request.method == "GET" and request.action == "ecr:UploadLayerPart"
+    return "" if is_only_here or is_status else request.action.removeprefix("ecr:")
 
 
 def _parameters(request: Request, name: str) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Database:
         self._revision = 0
         self._remembered: dict[Hashable, tuple[int, Any]] = {}
         self._listeners: tuple[threading.Event, ...] = ()
+        self._arranging = threading.Lock()
         # Keys of --auth iam are in it, for nobody else to read.
         path.touch(mode=0o600)
         try:
@@ -121,12 +122,12 @@ class Database:
     @contextlib.contextmanager
     def listening(self, written: threading.Event) -> Iterator[None]:
         """Let this be set whenever something was written, until the block is left."""
-        with self._writing:
+        with self._arranging:
             self._listeners = (*self._listeners, written)
         try:
             yield
         finally:
-            with self._writing:
+            with self._arranging:
                 self._listeners = tuple(one for one in self._listeners if one is not written)
 
     def close(self) -> None:

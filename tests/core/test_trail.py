@@ -81,6 +81,8 @@ def test_a_docker_push_and_pull_are_told_by_the_steps_of_the_api(start: Callable
     registry.request("GET", f"/v2/{NAME}/manifests/v1", headers=accept)
     registry.request("GET", f"/v2/{NAME}/blobs/{digest_of(config)}")
     registry.request("GET", f"/v2/{NAME}/manifests/v2")
+    # What the API does not have.
+    assert registry.request("DELETE", f"/v2/{NAME}/blobs/{digest_of(config)}").status == 405
     found = records(emulator)[before:]
     assert [record["eventName"] for record in found] == [
         "InitiateLayerUpload",

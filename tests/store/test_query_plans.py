@@ -8,6 +8,7 @@ import pytest
 from ecr_emu.domain.manifests import OCI_MANIFEST, Layer, Manifest
 from ecr_emu.store import (
     documents,
+    events,
     image_records,
     images,
     layers,
@@ -37,6 +38,10 @@ LOOKUPS: dict[str, Callable[[Connection, Repository], object]] = {
     "repositories.count": lambda c, r: repositories.count(c, HOME),
     "repositories.image_count": lambda c, r: repositories.image_count(c, r),
     "repositories.delete": lambda c, r: repositories.delete(c, r),
+    "events.after": lambda c, r: events.after(c, 1, 10),
+    "events.append": lambda c, r: events.append(c, HOME, r.name, "x", b"{}", 1.0),
+    "events.cursor": lambda c, r: events.cursor(c, "stdout"),
+    "events.advance": lambda c, r: events.advance(c, "stdout", 1),
     "images.find": lambda c, r: images.find(c, r, DIGEST),
     "images.find_tagged": lambda c, r: images.find_tagged(c, r, "v1"),
     "images.pullable by tag": lambda c, r: images.pullable(c, HOME, r.name, "v1", 1.0),
