@@ -98,6 +98,13 @@ class Application:
         implemented = len(self.control.implemented)
         return create(Admin(self.emulator, self.runner, implemented, total, self.control.read_findings))
 
+    @cached_property
+    def deliverer(self) -> Any:
+        """What carries events to the targets of --events."""
+        from ecr_emu.delivery.deliverer import Deliverer
+
+        return Deliverer(self.emulator)
+
     def close(self) -> None:
         """Let go of the data folder."""
         self.emulator.store.close()

@@ -21,6 +21,7 @@ class Setting:
     help: str
     choices: tuple[str, ...] = ()
     repeats: bool = False
+    metavar: str = "NAME=VALUE"
 
     @property
     def flag(self) -> str:
@@ -96,6 +97,19 @@ SETTINGS = (
         "Another limit than AWS's, as NAME=VALUE; several with commas, or the option again.",
         repeats=True,
     ),
+    Setting(
+        "events",
+        None,
+        "Where events go: stdout, file:PATH, a URL, eventbridge:BUS[@URL], sqs:QUEUE_URL; may be said again.",
+        repeats=True,
+        metavar="TARGET",
+    ),
+    Setting(
+        "trail",
+        "off",
+        "Which API calls are written down as CloudTrail has them; all slows reading.",
+        ("off", "writes", "all"),
+    ),
     Setting("log_level", "info", "How much goes to stderr; debug shows each request.", LOG_LEVELS),
 )
 
@@ -123,6 +137,8 @@ class Settings:
     region_endpoint: tuple[tuple[str, str], ...] = ()
     # By name; domain/limits.py knows the names, and the limits that are not here.
     limit: tuple[tuple[str, int], ...] = ()
+    events: tuple[str, ...] = ()
+    trail: str = "off"
     log_level: str = "info"
 
 

@@ -46,6 +46,7 @@ ALLOWED: dict[str, set[str]] = {
     "registry": ENTRANCE,
     "jobs": ENTRANCE | {"scanner"},
     "console": ENTRANCE,
+    "delivery": ENTRANCE,
 }
 ANYTHING = {"__init__", "__main__", "app", "cli", "server", "pytest_plugin"}
 

@@ -10,6 +10,7 @@ from ecr_emu import __version__
 COMMANDS = {
     "advisories": "ecr_emu.cli.advisories:advisories",
     "fsck": "ecr_emu.cli.fsck:fsck",
+    "events": "ecr_emu.cli.events:events",
     "gc": "ecr_emu.cli.gc:gc",
     "images": "ecr_emu.cli.images:images",
     "import": "ecr_emu.cli.import_aws:import_images",

@@ -19,7 +19,7 @@ def of_setting(setting: Setting) -> Callable[[Function], Function]:
     if isinstance(setting.default, bool):
         return click.option(setting.flag, is_flag=True, default=setting.default, **shared)
     if setting.repeats:
-        return click.option(setting.flag, multiple=True, metavar="NAME=VALUE", **shared)
+        return click.option(setting.flag, multiple=True, metavar=setting.metavar, **shared)
     plain = str if setting.default is None else type(setting.default)
     kind: Any = click.Choice(setting.choices) if setting.choices else plain
     return click.option(

@@ -12,6 +12,7 @@ import click
 
 from ecr_emu.app import CannotStart, build
 from ecr_emu.cli import options
+from ecr_emu.delivery import targets as event_targets
 from ecr_emu.domain import limits, region_endpoints
 from ecr_emu.domain.registries import check_template
 from ecr_emu.settings import Settings, default_data_dir
@@ -29,6 +30,7 @@ def serve(**given: Any) -> None:
     _check(given)
     given["limit"] = _limits(given["limit"])
     given["region_endpoint"] = _endpoints(given["region_endpoint"])
+    given["events"] = _targets(given["events"])
     logging.basicConfig(
         level=given["log_level"].upper(),
         stream=sys.stderr,
@@ -60,11 +62,13 @@ def _serve(settings: Settings, asked_to_stop: "StopSignal") -> None:
     server = Server(application, sockets)
     server.start()
     application.runner.start()
+    application.deliverer.start()
     host = "127.0.0.1" if settings.host == "localhost" else settings.host
     click.echo(f"ready: http://{f'[{host}]' if ':' in host else host}:{settings.port}")
     asked_to_stop.wait()
     server.stop()
     application.runner.stop()
+    application.deliverer.stop()
     application.close()
 
 
@@ -92,6 +96,17 @@ def _endpoints(given: Iterable[str]) -> tuple[tuple[str, str], ...]:
         return region_endpoints.parse(",".join(given))
     except ValueError as problem:
         raise options.failure(f"--region-endpoint {problem}") from None
+
+
+def _targets(given: Iterable[str]) -> tuple[str, ...]:
+    """The targets of events, each of which can be used."""
+    targets = tuple(given)
+    for text in targets:
+        try:
+            event_targets.parse(text)
+        except ValueError as problem:
+            raise options.failure(f"--events {problem}") from None
+    return targets
 
 
 def _data_dir(given: dict[str, Any]) -> Path:

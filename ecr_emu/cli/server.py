@@ -2,7 +2,7 @@
 
 import http.client
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -24,7 +24,7 @@ endpoint_url = click.option(
     help="Where ecr-emu serves.",
 )
 
-Query = Mapping[str, str | None]
+Query = Mapping[str, str | Sequence[str] | None]
 
 
 def get(endpoint: str, path: str, query: Query | None = None) -> Any:
@@ -63,7 +63,7 @@ def lines(endpoint: str, path: str, query: Query | None = None) -> Iterator[byte
 
 def _target(path: str, query: Query | None) -> str:
     given = {name: value for name, value in (query or {}).items() if value is not None}
-    return f"{path}?{urlencode(given)}" if given else path
+    return f"{path}?{urlencode(given, doseq=True)}" if given else path
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from ecr_emu import __version__
-from ecr_emu.console import clock, decisions, iam, images, lifecycle, metrics, sboms, scans, signing
+from ecr_emu.console import clock, decisions, events, iam, images, lifecycle, metrics, sboms, scans, signing
 from ecr_emu.console.admin import Admin
 from ecr_emu.core.reset import reset
 
@@ -22,6 +22,7 @@ def create(admin: Admin) -> Flask:
     iam.add(pages, admin)
     images.add(pages, admin)
     decisions.add(pages, admin)
+    events.add(pages, admin)
     lifecycle.add(pages, admin)
     scans.add(pages, admin)
     metrics.add(pages, admin)

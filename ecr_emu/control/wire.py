@@ -16,6 +16,7 @@ from ecr_emu.context import Emulator
 from ecr_emu.control import callers, operations
 from ecr_emu.control.codec import Codec
 from ecr_emu.control.model import Model, load
+from ecr_emu.core import trail
 from ecr_emu.errors import EcrError
 from ecr_emu.metrics import OPERATION
 from ecr_emu.wsgi import Environ, Response, StartResponse, drain, read_body, respond
@@ -70,7 +71,7 @@ class Control:
             body = read_body(environ, MAX_BODY_BYTES)
             call = callers.identify(self._emulator, environ, body, request_id)
             request = built.read(_parse(body))
-            answer = built.write(built.do(call, request))
+            answer = built.write(trail.do(call, built.name, request, built.do))
             response = _response(200, answer, request_id)
         except EcrError as error:
             response = _error(error, request_id)

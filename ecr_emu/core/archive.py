@@ -4,7 +4,7 @@ from sqlite3 import Connection
 
 from ecr_emu import errors
 from ecr_emu.context import Call
-from ecr_emu.core import after_push, quotas, scan
+from ecr_emu.core import after_push, events, quotas, scan
 from ecr_emu.store import images
 from ecr_emu.store.images import Image
 from ecr_emu.store.repositories import Repository
@@ -23,6 +23,7 @@ def archive(transaction: Connection, repository: Repository, image: Image, now: 
     if status == "ACTIVE":
         images.archive(transaction, image, now)
         scan.archive(transaction, image, now)
+        events.archived(transaction, repository, image, now)
 
 
 def restore(call: Call, transaction: Connection, repository: Repository, image: Image) -> bool:
@@ -30,7 +31,9 @@ def restore(call: Call, transaction: Connection, repository: Repository, image: 
 
     True when there is work for the background now.
     """
-    images.restore(transaction, image, call.now + call.emulator.settings.restore_seconds)
+    activated_at = call.now + call.emulator.settings.restore_seconds
+    images.restore(transaction, image, activated_at)
+    events.restored(transaction, repository, image, activated_at, call.now)
     scan.restore(transaction, image)
     settings = after_push.find_settings(transaction, repository)
     is_due = after_push.start(transaction, call.now, repository, image, settings, quotas.of(call))

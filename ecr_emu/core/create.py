@@ -8,7 +8,7 @@ import orjson
 
 from ecr_emu import access, errors
 from ecr_emu.context import Call
-from ecr_emu.core import lifecycle, quotas, roles
+from ecr_emu.core import lifecycle, quotas, roles, trail
 from ecr_emu.domain import lifecycle_policy, policy_documents, prefixes, templates
 from ecr_emu.domain.limits import Limits
 from ecr_emu.domain.registries import Registry
@@ -112,6 +112,7 @@ def by_template(
     )
     _ask_role(transaction, template, wanted, settings)
     repository = insert(transaction, quotas.in_force(settings), wanted, dict(template.resource_tags))
+    trail.repository_made(transaction, repository, settings, now)
     if template.repository_policy is not None:
         policy = policy_documents.repository_policy(template.repository_policy, orjson.loads)
         text = policy_documents.pretty(policy)

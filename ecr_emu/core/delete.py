@@ -3,24 +3,24 @@
 from sqlite3 import Connection
 
 from ecr_emu import errors
-from ecr_emu.core import after_push
+from ecr_emu.core import after_push, events
 from ecr_emu.domain import replication
 from ecr_emu.store import deletions, images, layers
 from ecr_emu.store.images import Image
 from ecr_emu.store.repositories import Repository
 
 
-def delete_image(transaction: Connection, repository: Repository, image: Image) -> None:
+def delete_image(transaction: Connection, repository: Repository, image: Image, now: float) -> None:
     """Delete an image with all its tags, or ImageReferencedByManifestList.
 
     The repository gives up the layers that no other image of it needs; the sweeper frees the bytes that no
     repository holds. Where a rule replicates deletions, the image is to be deleted as well.
     """
-    delete_copy(transaction, repository, image)
+    delete_copy(transaction, repository, image, now)
     _replicate(transaction, repository, image, "")
 
 
-def delete_copy(transaction: Connection, repository: Repository, image: Image) -> None:
+def delete_copy(transaction: Connection, repository: Repository, image: Image, now: float) -> None:
     """The same for an image that replication brought here: this goes no further."""
     parents = images.parents(transaction, repository, image.digest)
     if parents:
@@ -28,20 +28,27 @@ def delete_copy(transaction: Connection, repository: Repository, image: Image) -
     needed = layers.of_image(transaction, image.id)
     images.delete(transaction, image)
     layers.remove_unused(transaction, repository.id, needed)
+    events.deleted(transaction, repository, image, image.tags, now)
 
 
-def delete_tag(transaction: Connection, repository: Repository, image: Image, tag: str) -> None:
+def delete_tag(transaction: Connection, repository: Repository, image: Image, tag: str, now: float) -> None:
     """Delete a tag; with its last tag the image goes too (ECR, BatchDeleteImage)."""
     if image.tags == (tag,):
-        delete_image(transaction, repository, image)
+        delete_image(transaction, repository, image, now)
     else:
-        remove_tag(transaction, repository, image, tag)
+        untag(transaction, repository, image, tag, now)
 
 
-def remove_tag(transaction: Connection, repository: Repository, image: Image, tag: str) -> None:
-    """Delete a tag; the image stays, with or without others."""
-    images.delete_tag(transaction, repository, tag)
+def untag(transaction: Connection, repository: Repository, image: Image, tag: str, now: float) -> None:
+    """Take a tag away; the image stays, with or without others (OCI distribution-spec, Deleting tags)."""
+    untag_copy(transaction, repository, image, tag, now)
     _replicate(transaction, repository, image, tag)
+
+
+def untag_copy(transaction: Connection, repository: Repository, image: Image, tag: str, now: float) -> None:
+    """The same for what replication takes away here."""
+    images.delete_tag(transaction, repository, tag)
+    events.deleted(transaction, repository, image, (tag,), now)
 
 
 def _replicate(transaction: Connection, repository: Repository, image: Image, tag: str) -> None:

@@ -7,6 +7,7 @@ from sqlite3 import Connection
 
 import orjson
 
+from ecr_emu.core import policy_runs
 from ecr_emu.core.archive import archive
 from ecr_emu.core.delete import delete_image
 from ecr_emu.domain.lifecycle import Decision, Evaluation, evaluate, read
@@ -57,6 +58,7 @@ def carry_out(
     """Delete and archive, by the verbs of the API. What one of them refuses stays, and is told."""
     done = {"EXPIRE": 0, "TRANSITION": 0}
     failures = []
+    carried_out = []
     for decision in sorted(decisions, key=_turn):
         digest = decision.image.digest
         image = images.find(transaction, repository, digest)
@@ -64,13 +66,15 @@ def carry_out(
             continue
         try:
             if decision.action == "EXPIRE":
-                delete_image(transaction, repository, image)
+                delete_image(transaction, repository, image, now)
             else:
                 archive(transaction, repository, image, now)
             done[decision.action] += 1
+            carried_out.append(decision)
         except EcrError as error:
             log.warning("the policy of %s leaves %s: %s", repository.name, digest, error.message)
             failures.append(Failure(digest, error.code, error.message))
+    policy_runs.record(transaction, repository, carried_out, now)
     return Done(done["EXPIRE"], done["TRANSITION"], tuple(failures))
 
 

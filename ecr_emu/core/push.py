@@ -9,10 +9,11 @@ import orjson
 
 from ecr_emu import errors
 from ecr_emu.context import Call
-from ecr_emu.core import after_push, quotas, scan
+from ecr_emu.core import after_push, events, quotas, scan
 from ecr_emu.domain import manifests, mutability, names
 from ecr_emu.domain.limits import Limits
 from ecr_emu.domain.manifests import Manifest
+from ecr_emu.domain.registries import Registry
 from ecr_emu.store import image_records, images, layers, repositories
 from ecr_emu.store.images import Content, Image
 from ecr_emu.store.repositories import Repository
@@ -35,14 +36,14 @@ class Pushed:
 class Incoming:
     """A manifest that is to be stored, and the tags that are to point at it.
 
-    A copy is what replication brings from another registry: it goes no further, and comes without a tag
-    that is immutable and taken (ECR user guide, Private image replication).
+    With a `source` it is a copy that replication brings from there: it goes no further, and comes without a
+    tag that is immutable and taken (ECR user guide, Private image replication).
     """
 
     manifest: Manifest
     content: Content
     tags: Sequence[str]
-    is_copy: bool = False
+    source: Registry | None = None
 
 
 def put_image(
@@ -103,20 +104,38 @@ def store(
     if is_back:
         images.restore(transaction, image, now)
         scan.restore(transaction, image)
-    tags = incoming.tags
-    if incoming.is_copy:
+        events.restored(transaction, repository, image, now, now)
+    tags, is_copy = incoming.tags, incoming.source is not None
+    if is_copy:
         tags = [tag for tag in tags if not _is_taken(transaction, repository, image, tag)]
-    fresh_tags = _check_tags(transaction, repository, image, tags, may_stand=is_back or incoming.is_copy)
+    fresh_tags = _check_tags(transaction, repository, image, tags, may_stand=is_back or is_copy)
     _check_tag_count(repository, image, fresh_tags, limits["tags-per-image"])
     for tag in fresh_tags:
         images.put_tag(transaction, repository, tag, image)
     is_news = is_new or is_back or bool(fresh_tags)
     # What is set going is about these tags: about all of them when the image was not to be had.
     given = replace(image, tags=(*(image.tags if is_back else ()), *fresh_tags))
-    if incoming.is_copy:
+    if is_copy:
         settings = after_push.of_copy(settings)
+    if is_news:
+        _tell(transaction, repository, image, fresh_tags or tags, incoming.source, now)
     is_due = is_news and after_push.start(transaction, now, repository, given, settings, limits)
     return Pushed(image, manifest, is_news, settings), is_due
+
+
+def _tell(
+    transaction: Connection,
+    repository: Repository,
+    image: Image,
+    tags: Sequence[str],
+    source: Registry | None,
+    now: float,
+) -> None:
+    """Of a copy only that it was replicated: whether AWS tells of a push as well is unverified."""
+    if source is None:
+        events.pushed(transaction, repository, image, tags, now)
+    else:
+        events.replicated(transaction, repository, image, tags, source, now)
 
 
 def parse(body: bytes, media_type: str | None) -> Manifest:

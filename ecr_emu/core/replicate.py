@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from sqlite3 import Connection
 
-from ecr_emu import errors
 from ecr_emu.context import Call, Emulator, root_principal
 from ecr_emu.core import create, delete, push, quotas
 from ecr_emu.core.push import Incoming
@@ -59,7 +58,7 @@ class Errand:
             for layer in manifest.layers:
                 self._link(layer.digest)
             content = Content(image.digest, image.media_type, body)
-            incoming = Incoming(manifest, content, tags, is_copy=True)
+            incoming = Incoming(manifest, content, tags, self.source.registry)
             limits = quotas.of(self.call)
             _, is_news = push.store(transaction, self.call.now, self.destination, incoming, limits)
         except EcrError as error:
@@ -139,7 +138,9 @@ def _destination(call: Call, transaction: Connection, name: str) -> Repository:
     return create.by_template(transaction, template, call.registry, name, call.now, call.emulator.settings)
 
 
-def delete_copy(transaction: Connection, registry: Registry, name: str, digest: str, tag: str) -> None:
+def delete_copy(
+    transaction: Connection, registry: Registry, name: str, digest: str, tag: str, now: float
+) -> None:
     """Delete in a registry what was deleted at the source: a tag of the image, or without one the image.
 
     What is not there is deleted already. Raises ImageReferencedByManifestList.
@@ -149,6 +150,6 @@ def delete_copy(transaction: Connection, registry: Registry, name: str, digest: 
     if repository is None or image is None:
         return
     if not tag:
-        delete.delete_copy(transaction, repository, image)
+        delete.delete_copy(transaction, repository, image, now)
     elif tag in image.tags:
-        images.delete_tag(transaction, repository, tag)
+        delete.untag_copy(transaction, repository, image, tag, now)

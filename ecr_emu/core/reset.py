@@ -3,7 +3,7 @@
 import math
 
 from ecr_emu.context import Emulator
-from ecr_emu.store import jobs, layers, uploads
+from ecr_emu.store import events, jobs, layers, uploads
 
 # What SQL calls no limit.
 ALL = -1
@@ -20,6 +20,7 @@ def reset(emulator: Emulator) -> None:
             transaction.execute(f"DELETE FROM {table}")  # noqa: S608 - names from this line
         for kind in (jobs.SWEEP, jobs.LIFECYCLE, jobs.SIGN):
             jobs.delete_all(transaction, kind)
+        events.delete_all(transaction)
         dropped = layers.drop_unheld_blobs(transaction, ALL)
     emulator.clock.reset()
     # Only the files of those rows: others may be on their way in again.

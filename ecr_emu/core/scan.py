@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from sqlite3 import Connection
 
+from ecr_emu.core import events
 from ecr_emu.domain import scanning
+from ecr_emu.domain.events import FrequencyChange, scan_frequency_changed
 from ecr_emu.domain.registries import Registry
-from ecr_emu.store import documents, scans
+from ecr_emu.store import documents, repositories, scans
 from ecr_emu.store.images import Image
 from ecr_emu.store.repositories import Repository
 from ecr_emu.store.scans import IN_PROGRESS, Scan
@@ -13,6 +15,9 @@ from ecr_emu.store.scans import IN_PROGRESS, Scan
 # Kinds of the registry's documents: how it is scanned, and how many basic scans there were, by the hour.
 CONFIGURATION = "scanning-configuration"
 COUNT = "scan-count"
+
+# EventBridge takes events of up to 256 KiB; with names of 256 letters, this many repositories fit.
+CHANGES_PER_EVENT = 200
 
 ARCHIVED = "IMAGE_ARCHIVED"
 # Words of ours: AWS's are not known.
@@ -27,6 +32,29 @@ def configuration(connection: Connection, registry: Registry) -> scanning.Config
     """How the registry's images are to be scanned now."""
     document = documents.find(connection, registry, CONFIGURATION)
     return scanning.read(document.body if document else None)
+
+
+def report_changes(
+    transaction: Connection, registry: Registry, chosen: scanning.Configuration, now: float
+) -> None:
+    """Write down which repositories are scanned at another frequency by the configuration that comes.
+
+    ECR tells it of enhanced scanning (ECR user guide, EventBridge events sent for enhanced scanning).
+    """
+    if chosen.scan_type != "ENHANCED":
+        return
+    before, last = configuration(transaction, registry), ""
+    while found := repositories.page(transaction, registry, last, CHANGES_PER_EVENT):
+        last = found[-1].name
+        pairs = [(one.name, _frequency(chosen, one), _frequency(before, one)) for one in found]
+        changes = [FrequencyChange(*pair) for pair in pairs if pair[1] != pair[2]]
+        if changes:
+            event = scan_frequency_changed(registry, changes, chosen.scan_type)
+            events.record(transaction, registry, event, now)
+
+
+def _frequency(chosen: scanning.Configuration, repository: Repository) -> str:
+    return scanning.frequency(chosen, repository.scan_on_push, repository.name).name
 
 
 def on_push(

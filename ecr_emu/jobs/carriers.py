@@ -80,7 +80,7 @@ class Here:
             replicate.authorize(call, deletion.repository)
             with emulator.store.write() as transaction:
                 named = (deletion.repository, deletion.digest, deletion.tag)
-                replicate.delete_copy(transaction, deletion.destination, *named)
+                replicate.delete_copy(transaction, deletion.destination, *named, now=call.now)
                 done(transaction)
         except EcrError as error:
             raise NotCopied(replicate.code_of(error)) from None

@@ -15,6 +15,7 @@ from sqlite3 import Connection
 
 from ecr_emu.context import Emulator
 from ecr_emu.core import backfill as backfilling
+from ecr_emu.core import events
 from ecr_emu.core.replicate import NotCopied
 from ecr_emu.domain.replication import Backfill, Item, Progress
 from ecr_emu.jobs.carriers import Carrier, Load, NotNow
@@ -197,7 +198,7 @@ class Courier:
             return replications.find_waiting(connection, subject.id, copy.destination) if subject else None
 
     def _fail(self, copy: Waiting, code: str) -> None:
-        self._write(partial(_finish, copy=copy, failure_code=code))
+        self._write(partial(_fail, copy=copy, failure_code=code, now=self._emulator.clock()))
         self._counts["failed"] += 1
 
     def _write(self, change: Callable[[Connection], object]) -> None:
@@ -300,8 +301,15 @@ def _key(copy: Waiting) -> Hashable:
     return copy.image_id, copy.destination
 
 
-def _finish(transaction: Connection, copy: Waiting, failure_code: str | None = None) -> None:
-    replications.finish(transaction, copy, failure_code)
+def _finish(transaction: Connection, copy: Waiting) -> None:
+    replications.finish(transaction, copy)
+
+
+def _fail(transaction: Connection, copy: Waiting, failure_code: str, now: float) -> None:
+    is_its_end = replications.finish(transaction, copy, failure_code)
+    found = replications.source(transaction, copy.image_id)
+    if is_its_end and found is not None:
+        events.not_replicated(transaction, copy.destination, *found, now)
 
 
 def _finish_deletion(transaction: Connection, deletion: deletions.Deletion) -> None:

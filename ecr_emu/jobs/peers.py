@@ -51,9 +51,9 @@ _LOGIN_STATUSES = (401, 403)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """From the account of the source to a repository at the destination."""
+    """From a registry to a repository at the destination."""
 
-    account: str
+    source: Registry
     destination: Registry
     name: str
 
@@ -86,7 +86,7 @@ class Peer:
 
     def delete(self, deletion: Deletion, done: Done) -> None:
         """Delete what was deleted at the source. What is not there is deleted already."""
-        route = Route(deletion.source.account, deletion.destination, deletion.repository)
+        route = Route(deletion.source, deletion.destination, deletion.repository)
         reference = deletion.tag or deletion.digest
         answer = self._ask(route, "DELETE", f"manifests/{quote(reference)}", mark=deletion.digest)
         if answer.status not in (202, 404):
@@ -109,7 +109,7 @@ class Peer:
         except EcrError as error:
             raise NotCopied(code_of(error)) from None
         self._bring_children(repository, manifest, load)
-        route = Route(repository.registry.account, load.destination, repository.name)
+        route = Route(repository.registry, load.destination, repository.name)
         for layer in {layer.digest: layer for layer in manifest.layers}.values():
             self._bring_layer(repository, layer, route)
         for reference in self._references(image, () if is_child else load.tags):
@@ -185,22 +185,22 @@ class Peer:
         path: str,
         content: Content = NOTHING,
         media_type: str = "application/octet-stream",
-        mark: str = "1",
+        mark: str = "",
     ) -> Answer:
         """One request to the registry, with a new login if the old one is not good any more."""
         place = route.destination
         headers = {
             "Host": f"{place.account}.dkr.ecr.{place.region}.localhost:{self.line.port}",
             "Content-Type": media_type,
-            COPY_HEADER: mark,
+            COPY_HEADER: mark or route.source.region,
         }
         whole = path if path.startswith("/") else f"/v2/{route.name}/{path}"
-        known = self.logins.get(route.account)
-        login = known or self._log_in(route.account)
+        known = self.logins.get(route.source.account)
+        login = known or self._log_in(route.source.account)
         answer = self.line.ask(method, whole, {**headers, "Authorization": login}, content)
         if answer.status in _LOGIN_STATUSES and known is not None:
             # It may have ended, or be of a server that is not there any more.
-            login = self._log_in(route.account)
+            login = self._log_in(route.source.account)
             if content.file is not None:
                 content.file.seek(0)
             answer = self.line.ask(method, whole, {**headers, "Authorization": login}, content)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import orjson
 
 from ecr_emu.blobs.filesystem import FileBlobs
+from ecr_emu.core import scan_events
 from ecr_emu.domain import injected_scans, manifests, scan_findings
 from ecr_emu.domain.injected_scans import Result, Target
 from ecr_emu.domain.inventory import Inventory
@@ -112,6 +113,7 @@ def _finish(store: Database, job: Job, due: Due, outcome: Outcome) -> None:
     with store.write() as transaction:
         if scans.is_still(transaction, due):
             findings = _with_first_observed(transaction, due, outcome.findings)
+            scan_events.ended(transaction, due, outcome.scan, findings)
             scans.put(transaction, due.image_id, outcome.scan, findings)
             if outcome.sbom is not None:
                 languages = not _is_basic(due)

@@ -51,7 +51,7 @@ def put(request: Request) -> Response:
         request.digest() if is_by_digest else None,
         tags,
     )
-    pushed = push.put(request.call, repository, replace(incoming, is_copy=request.is_copy))
+    pushed = push.put(request.call, repository, replace(incoming, source=request.copy_source))
     digest = pushed.image.digest
     headers = [
         ("Location", request.url(f"{request.name}/manifests/{quote(request.reference)}")),
@@ -77,9 +77,9 @@ def delete(request: Request) -> Response:
         if image is None:
             raise errors.requested_image_not_found()
         if is_by_digest:
-            deleting.delete_image(transaction, repository, image)
+            deleting.delete_image(transaction, repository, image, request.call.now)
         else:
-            deleting.remove_tag(transaction, repository, image, request.reference)
+            deleting.untag(transaction, repository, image, request.reference, request.call.now)
     request.call.emulator.wake.set()
     return Response(202)
 
@@ -92,5 +92,5 @@ def _delete_copy(request: Request) -> Response:
         digest, tag = request.header(COPY_HEADER) or "", request.reference
     call = request.call
     with call.store.write() as transaction:
-        replicate.delete_copy(transaction, call.registry, request.name, digest, tag)
+        replicate.delete_copy(transaction, call.registry, request.name, digest, tag, call.now)
     return Response(202)

@@ -9,6 +9,7 @@ from ecr_emu.blobs.filesystem import Readable
 from ecr_emu.context import Call
 from ecr_emu.core import create, replicate
 from ecr_emu.domain import names
+from ecr_emu.domain.registries import Registry
 from ecr_emu.store.repositories import Repository
 from ecr_emu.wsgi import Environ, content_length
 
@@ -56,6 +57,13 @@ class Request:
     def is_copy(self) -> bool:
         """True for what replication brings."""
         return self.action == REPLICATE
+
+    @property
+    def copy_source(self) -> Registry | None:
+        """Where a copy comes from: the caller's account, in the region that the header says."""
+        if not self.is_copy:
+            return None
+        return Registry(self.call.principal.account, (self.header(COPY_HEADER) or "")[:64])
 
     @property
     def body(self) -> Readable:

@@ -18,7 +18,7 @@ from ecr_emu.domain.principals import Credential
 from ecr_emu.domain.registries import Registry
 from ecr_emu.errors import EcrError
 from ecr_emu.metrics import OPERATION
-from ecr_emu.registry import blobs, manifests, referrers, routes, tags, uploads
+from ecr_emu.registry import blobs, manifests, referrers, routes, tags, trail, uploads
 from ecr_emu.registry.errors import render
 from ecr_emu.registry.request import Request, action_of
 from ecr_emu.store import principals
@@ -117,7 +117,8 @@ def _answer(emulator: Emulator, environ: Environ, request_id: str) -> Response:
         raise _wrong_method(environ, steps)
     handler, action = step
     environ[OPERATION] = f"{environ['REQUEST_METHOD']} {route.kind}"
-    return handler(Request(call, environ, action_of(environ, action), route.name, route.reference))
+    request = Request(call, environ, action_of(environ, action), route.name, route.reference)
+    return trail.answer(request, handler)
 
 
 def _wrong_method(environ: Environ, allowed: Iterable[str]) -> EcrError:

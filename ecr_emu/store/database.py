@@ -38,6 +38,8 @@ class Database:
         self._is_closed = False
         self._revision = 0
         self._remembered: dict[Hashable, tuple[int, Any]] = {}
+        self._listeners: tuple[threading.Event, ...] = ()
+        self._arranging = threading.Lock()
         # Keys of --auth iam are in it, for nobody else to read.
         path.touch(mode=0o600)
         try:
@@ -112,8 +114,21 @@ class Database:
         return answer
 
     def forget(self) -> None:
-        """Recall nothing that was read before now."""
+        """Recall nothing that was read before now, and tell those who listen that there is something new."""
         self._revision += 1
+        for written in self._listeners:
+            written.set()
+
+    @contextlib.contextmanager
+    def listening(self, written: threading.Event) -> Iterator[None]:
+        """Let this be set whenever something was written, until the block is left."""
+        with self._arranging:
+            self._listeners = (*self._listeners, written)
+        try:
+            yield
+        finally:
+            with self._arranging:
+                self._listeners = tuple(one for one in self._listeners if one is not written)
 
     def close(self) -> None:
         """Close the connections that nobody uses; those in use are closed when they come back."""

@@ -112,7 +112,7 @@ def batch_delete_image(call: Call, request: "types.BatchDeleteImageRequestTypeDe
         # Looked up before anything goes, so that naming an image twice deletes it once and fails nowhere.
         for image_id in request["imageIds"]:
             try:
-                deleted += _delete(transaction, repository, image_id, deleted)
+                deleted += _delete(transaction, repository, image_id, deleted, call.now)
             except _Failure as failure:
                 failures.append(_describe_failure(image_id, failure))
             except EcrError as error:
@@ -221,7 +221,7 @@ def _manifest(connection: Connection, image: Image, accepted: Sequence[str] | No
 
 
 def _delete(
-    transaction: Connection, repository: Repository, image_id: Any, deleted: Sequence[Answer]
+    transaction: Connection, repository: Repository, image_id: Any, deleted: Sequence[Answer], now: float
 ) -> list[Answer]:
     """Delete what one ImageIdentifier means; the ids that went."""
     try:
@@ -235,9 +235,9 @@ def _delete(
         raise
     tag = image_id.get("imageTag")
     if tag is not None:
-        delete.delete_tag(transaction, repository, image, tag)
+        delete.delete_tag(transaction, repository, image, tag, now)
         return [{"imageDigest": image.digest, "imageTag": tag}]
-    delete.delete_image(transaction, repository, image)
+    delete.delete_image(transaction, repository, image, now)
     return [{"imageDigest": image.digest, "imageTag": tag} for tag in image.tags or (None,)]
 
 

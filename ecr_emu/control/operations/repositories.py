@@ -1,15 +1,17 @@
 """Operations on repositories."""
 
 from collections.abc import Iterable
+from sqlite3 import Connection
 from typing import TYPE_CHECKING, Any
 
 from ecr_emu import access, errors
 from ecr_emu.context import Call
 from ecr_emu.control import paging
 from ecr_emu.control.operations import Answer, operation
-from ecr_emu.core import create, quotas
+from ecr_emu.core import create, quotas, trail
 from ecr_emu.domain import kms_keys, mutability, resource_tags
 from ecr_emu.domain.registries import Registry
+from ecr_emu.domain.trail import Outcome, Request
 from ecr_emu.store import images, repositories
 from ecr_emu.store.repositories import Repository
 
@@ -42,7 +44,7 @@ def create_repository(call: Call, request: "types.CreateRepositoryRequestTypeDef
     )
     with call.store.write() as transaction:
         repository = create.insert(transaction, quotas.of(call), wanted, tags)
-    return {"repository": describe(call, repository)}
+        return _record(transaction, call, "CreateRepository", request, repository)
 
 
 @operation
@@ -78,7 +80,14 @@ def delete_repository(call: Call, request: "types.DeleteRepositoryRequestTypeDef
         if not request.get("force") and images.exist(transaction, repository):
             raise errors.repository_not_empty(repository.name, registry.account)
         repositories.delete(transaction, repository)
-    return {"repository": describe(call, repository)}
+        return _record(transaction, call, "DeleteRepository", request, repository)
+
+
+def _record(transaction: Connection, call: Call, name: str, request: Any, repository: Repository) -> Answer:
+    """Write down what was done to a repository, and answer it."""
+    answer = {"repository": describe(call, repository)}
+    trail.record(transaction, call, Request(name, request, call.request_id), Outcome(answer))
+    return answer
 
 
 @operation

@@ -55,6 +55,7 @@ def put_registry_scanning_configuration(
         raise errors.invalid_parameter("rules", constraint)
     with call.store.write() as transaction:
         text = scanning.write(configuration)
+        scan.report_changes(transaction, registry, configuration, call.now)
         documents.put(transaction, registry, scan.CONFIGURATION, "", text, call.now)
     return {"registryScanningConfiguration": _describe_configuration(configuration)}
 

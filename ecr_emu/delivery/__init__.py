@@ -1,0 +1,1 @@
+"""Entrance of the other direction: events on their way out."""

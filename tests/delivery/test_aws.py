@@ -1,0 +1,126 @@
+"""Events reach EventBridge and SQS: moto's server in a process of its own, asked by boto3."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.clients import Running
+from tests.delivery.receivers import PATIENCE_SECONDS, wait_for
+from tests.delivery.test_deliverer import deliver, ids, written
+
+__all__ = ["deliver"]
+
+RUNNING = re.compile(r"Running on (http://127\.0\.0\.1:\d+)")
+REGION = "us-east-1"
+
+
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a moto server."""
+    log = tmp_path_factory.mktemp("moto") / "log"
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
+    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+        try:
+            wait_for(lambda: RUNNING.search(log.read_text()) or process.poll() is not None)
+            running = RUNNING.search(log.read_text())
+            assert running is not None, log.read_text()
+            yield running[1]
+        finally:
+            process.kill()
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+
+
+@pytest.fixture
+def client(moto: str) -> Iterator[Callable[[str], Any]]:
+    """Makes boto3 clients of moto's server."""
+    made: list[Any] = []
+
+    def make(service: str) -> Any:
+        session = boto3.session.Session("test", "test", region_name=REGION)
+        made.append(session.client(service, endpoint_url=moto))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def receive(sqs: Any, queue: str, count: int) -> list[dict[str, Any]]:
+    """The bodies of so many messages."""
+    found: list[dict[str, Any]] = []
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while len(found) < count:
+        assert time.monotonic() < deadline, f"only {len(found)} of {count} came"
+        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            found.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+def test_a_rule_of_eventbridge_sends_a_push_on_to_a_queue(
+    start: Callable[..., Running], deliver: Callable[[Running], Any], client: Callable[[str], Any], moto: str
+) -> None:
+    events, sqs = client("events"), client("sqs")
+    queue = sqs.create_queue(QueueName="pushes")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {
+        "source": ["aws.ecr"],
+        "detail-type": ["ECR Image Action"],
+        "detail": {"action-type": ["PUSH"]},
+    }
+    events.put_rule(Name="pushes", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="pushes", Targets=[{"Id": "queue", "Arn": arn}])
+
+    emulator = start(events=(f"eventbridge:default@{moto}",))
+    deliver(emulator)
+    emulator.ecr().create_repository(repositoryName="team/app")
+    digest = emulator.registry().push_image("team/app", "v1", b"layer")
+
+    (event,) = receive(sqs, queue, 1)
+    assert (event["source"], event["detail-type"], event["resources"]) == ("aws.ecr", "ECR Image Action", [])
+    assert event["detail"]["image-digest"] == digest
+    assert event["detail"]["image-tag"] == "v1"
+    assert event["time"] == "2025-06-15T15:06:40Z"
+
+
+def test_a_queue_gets_whole_events_in_order(
+    start: Callable[..., Running], deliver: Callable[[Running], Any], client: Callable[[str], Any]
+) -> None:
+    sqs = client("sqs")
+    queue = sqs.create_queue(QueueName="all.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    emulator = start(events=(f"sqs:{queue}",))
+    deliver(emulator)
+    emulator.ecr().create_repository(repositoryName="team/app")
+    registry = emulator.registry()
+    for number in range(12):
+        registry.push_image("team/app", f"v{number}", b"layer")
+    assert ids(receive(sqs, queue, 13)) == written(emulator)
+
+
+def test_a_queue_that_is_not_there_waits_and_the_log_says_why(
+    start: Callable[..., Running],
+    deliver: Callable[[Running], Any],
+    client: Callable[[str], Any],
+    moto: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sqs = client("sqs")
+    emulator = start(events=(f"sqs:{moto}/123456789012/later",))
+    deliver(emulator)
+    emulator.ecr().create_repository(repositoryName="team/app")
+    wait_for(lambda: "wait: " in caplog.text)
+    queue = sqs.create_queue(QueueName="later")["QueueUrl"]
+    assert ids(receive(sqs, queue, 1)) == written(emulator)
