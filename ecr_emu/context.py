@@ -14,6 +14,7 @@ from ecr_emu.domain.registries import HostNames, Registry
 from ecr_emu.settings import Settings
 from ecr_emu.store import repositories
 from ecr_emu.store.database import Database
+from ecr_emu.upstream.flights import Flights
 
 if TYPE_CHECKING:
     from ecr_emu.core.keys import Keys
@@ -34,6 +35,7 @@ class Emulator:
     clock: UserClock
     wake: threading.Event = field(default_factory=threading.Event)
     decisions: Decisions = field(default_factory=Decisions)
+    flights: Flights = field(default_factory=Flights)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import orjson
 
 from ecr_emu import errors
 from ecr_emu.context import Call
-from ecr_emu.core import lifecycle, quotas
+from ecr_emu.core import lifecycle, quotas, roles
 from ecr_emu.domain import lifecycle_policy, policy_documents, prefixes, templates
 from ecr_emu.domain.limits import Limits
 from ecr_emu.domain.registries import Registry
@@ -62,6 +62,7 @@ def repository_for_push(call: Call, action: str, registry: Registry, name: str) 
     if template is None:
         raise errors.repository_not_found(name, registry.account)
     call.authorize("ecr:CreateRepository", registry, name)
+    roles.check_template(call, template, registry, name)
     with call.store.write() as transaction:
         # Clients push several layers at once: another request may have been quicker.
         repository = repositories.find(transaction, registry, name)
