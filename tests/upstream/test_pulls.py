@@ -1,11 +1,10 @@
 """A pull of something that is not cached, from another emulator that plays the upstream."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from tests.clients import Clock, Registry, Running, digest_of, image_index, image_manifest
+from tests.clients import Clock, Registry, Running, digest_of, image_manifest
 from tests.upstream.waiting import images_of, wait_for
 
 CONFIG = b'{"architecture":"amd64","os":"linux"}'
