@@ -9,6 +9,7 @@ from ecr_emu import __version__
 # Where each command is: the server shall not wait for the imports of the others.
 COMMANDS = {
     "advisories": "ecr_emu.cli.advisories:advisories",
+    "cassette": "ecr_emu.cli.cassette:cassette",
     "gc": "ecr_emu.cli.gc:gc",
     "images": "ecr_emu.cli.images:images",
     "import": "ecr_emu.cli.import_aws:import_images",

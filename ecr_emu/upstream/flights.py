@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from ecr_emu.upstream.logins import Logins
 from ecr_emu.upstream.problems import UpstreamProblem, unavailable
 
-# Pieces that one client has in memory: two hundred clients have 25 MiB.
+# Pieces that one client has in memory; many clients make many pieces.
 PIECE_BYTES = 128 * 1024
 # Clients that wait are woken when so much more is there.
 WAKE_BYTES = 256 * 1024
