@@ -8,6 +8,8 @@ from urllib.parse import urljoin, urlsplit
 from ecr_emu.domain.pull_through import Rule
 
 _PORTS = {"http": 80, "https": 443}
+# RFC 6052: an IPv4 address is in the last 32 bits.
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ def is_private(address: str) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
         inside = found.ipv4_mapped or found.sixtofour
+        if found in _NAT64:
+            inside = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
         if inside is not None:
             return not inside.is_global
     return not found.is_global or found.is_multicast

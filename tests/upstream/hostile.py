@@ -1,5 +1,6 @@
 """A registry that does as it is told, badly if need be: for every path an answer."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -30,13 +31,18 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 class Hostile:
     """The server. `answers` are by path; a path that has none is answered with 404."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.answers: dict[str, Answer] = {}
         self.asked: list[Asked] = []
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def handle(self) -> None:
+                # Who does not trust the certificate hangs up.
+                with suppress(OSError):
+                    super().handle()
 
             def do_GET(self) -> None:
                 path, _, query = self.path.partition("?")
@@ -54,7 +60,11 @@ class Hostile:
             daemon_threads = True
             request_queue_size = 256
 
+        self._scheme = "https" if context else "http"
         self._server = Server(("127.0.0.1", 0), Handler)
+        if context:
+            plain = self._server.socket
+            self._server.socket = context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     @property
@@ -63,7 +73,7 @@ class Hostile:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def offer(self, name: str = "team/app", tag: str = "v1", image: bytes = IMAGE) -> None:
         """Have an image, with its manifest by tag and by digest, and the blobs of this file."""
@@ -130,8 +140,8 @@ def in_pieces(length: int, pieces: Callable[[], Iterator[bytes]]) -> Answer:
 
 
 @contextmanager
-def hostile() -> Iterator[Hostile]:
-    server = Hostile()
+def hostile(context: ssl.SSLContext | None = None) -> Iterator[Hostile]:
+    server = Hostile(context)
     try:
         yield server
     finally:
