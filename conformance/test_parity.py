@@ -21,7 +21,9 @@ MIN_CASES = 400
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    emulator = Emulator(tmp_path_factory.mktemp("parity") / "log", "--ephemeral")
+    # A rule that is tried shall not look for quay.io.
+    options = ("--ephemeral", "--upstream", "quay=http://127.0.0.1:1")
+    emulator = Emulator(tmp_path_factory.mktemp("parity") / "log", *options)
     with closing(Endpoint(emulator.url)) as asked:
         yield asked
     emulator.stop()

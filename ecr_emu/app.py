@@ -107,6 +107,7 @@ class Application:
 
     def close(self) -> None:
         """Let go of the data folder."""
+        self.emulator.flights.close()
         self.emulator.store.close()
         os.close(self._lock)
 
@@ -123,7 +124,10 @@ def build(settings: Settings, clock: Clock = time.time) -> Application:
         store = open_database(folder, durable=durable)
         if settings.auth == "iam":
             _load_principals(store, settings)
-        return Application(Emulator(settings, store, blobs, hosts, keys, UserClock(store, clock)), lock)
+        emulator = Emulator(settings, store, blobs, hosts, keys, UserClock(store, clock))
+        if settings.secrets_file or settings.cassette_record or settings.cassette_replay:
+            _prepare_upstreams(emulator)
+        return Application(emulator, lock)
     except BaseException as error:
         os.close(lock)
         if isinstance(error, OSError):
@@ -140,6 +144,17 @@ def _load_principals(store: Database, settings: Settings) -> None:
     except ValueError as problem:
         store.close()
         raise CannotStart(f"--iam-file {problem}") from None
+
+
+def _prepare_upstreams(emulator: Emulator) -> None:
+    """The file of secrets, and the cassette."""
+    from ecr_emu.core.upstreams import prepare
+
+    try:
+        prepare(emulator)
+    except ValueError as problem:
+        emulator.store.close()
+        raise CannotStart(f"upstream registries: {problem}") from None
 
 
 def _logged(environ: Environ, start_response: StartResponse) -> StartResponse:

@@ -15,6 +15,7 @@ from ecr_emu.metrics import Metrics
 from ecr_emu.settings import Settings
 from ecr_emu.store import repositories
 from ecr_emu.store.database import Database
+from ecr_emu.upstream.flights import Flights
 
 if TYPE_CHECKING:
     from ecr_emu.core.keys import Keys
@@ -36,6 +37,7 @@ class Emulator:
     wake: threading.Event = field(default_factory=threading.Event)
     decisions: Decisions = field(default_factory=Decisions)
     metrics: Metrics = field(default_factory=Metrics)
+    flights: Flights = field(default_factory=Flights)
 
 
 @dataclass(frozen=True, slots=True)

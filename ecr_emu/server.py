@@ -23,8 +23,9 @@ Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 BACKLOG = 1024
-# Threads that run the application, made as they are needed: a slow client keeps one.
-MAX_THREADS = 64
+# Threads that run the application, made as they are needed: a slow client keeps one, and so does each of
+# 200 that wait for the same layer of an upstream (docs/decisions/0014-pull-through.md).
+MAX_THREADS = 512
 IDLE_THREAD_SECONDS = 30
 # How long running requests have to end: a client that stopped sending would keep the server for ever.
 DRAIN_SECONDS = 30

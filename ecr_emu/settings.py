@@ -110,6 +110,29 @@ SETTINGS = (
         "Which API calls are written down as CloudTrail has them; all slows reading.",
         ("off", "writes", "all"),
     ),
+    Setting(
+        "upstream",
+        None,
+        "Where an upstream registry of pull through cache rules is, as NAME=URL: docker-hub or another "
+        "upstreamRegistry, or a host; several with commas, or the option again.",
+        repeats=True,
+    ),
+    Setting("upstream_timeout", 30, "Seconds that an upstream registry may take to answer, or to go on."),
+    Setting(
+        "upstream_private",
+        False,
+        "Let upstream registries lead to private, loopback and link-local addresses.",
+    ),
+    Setting(
+        "secrets_file",
+        None,
+        "Logins of upstream registries: JSON or YAML, by ARN or name, with username and accessToken.",
+    ),
+    Setting("secrets_endpoint", None, "URL of a Secrets Manager that has the logins of upstream registries."),
+    Setting("cassette_record", None, "Folder to write the answers of upstream registries to."),
+    Setting(
+        "cassette_replay", None, "Folder to take the answers of upstream registries from, and only there."
+    ),
     Setting("log_level", "info", "How much goes to stderr; debug shows each request.", LOG_LEVELS),
 )
 
@@ -139,6 +162,14 @@ class Settings:
     limit: tuple[tuple[str, int], ...] = ()
     events: tuple[str, ...] = ()
     trail: str = "off"
+    # Addresses by upstreamRegistry or host; upstream/addresses.py reads them.
+    upstream: tuple[tuple[str, str], ...] = ()
+    upstream_timeout: int = 30
+    upstream_private: bool = False
+    secrets_file: str | None = None
+    secrets_endpoint: str | None = None
+    cassette_record: str | None = None
+    cassette_replay: str | None = None
     log_level: str = "info"
 
 

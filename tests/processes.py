@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -41,9 +41,14 @@ def run(*arguments: object, variables: Mapping[str, str] | None = None) -> subpr
 class Served:
     """A server in a process of its own."""
 
-    def __init__(self, *options: object, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *options: object,
+        variables: Mapping[str, str] | None = None,
+        command: Sequence[object] = ("serve",),
+    ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ecr_emu", "serve", *map(str, options)],
+            [sys.executable, "-m", "ecr_emu", *map(str, (*command, *options))],
             env=environment(variables),
             stdout=subprocess.PIPE,
             text=True,
@@ -81,10 +86,12 @@ class Served:
 
 
 @contextmanager
-def serving(*options: object, variables: Mapping[str, str] | None = None) -> Iterator[Served]:
+def serving(
+    *options: object, variables: Mapping[str, str] | None = None, command: Sequence[object] = ("serve",)
+) -> Iterator[Served]:
     """A server on a free port that is ended at the latest when the block is left."""
     port = () if "--port" in options or "ECR_EMU_PORT" in (variables or {}) else ("--port", 0)
-    served = Served(*port, *options, variables=variables)
+    served = Served(*port, *options, variables=variables, command=command)
     try:
         yield served
     finally:

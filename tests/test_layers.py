@@ -26,6 +26,7 @@ BELOW_CORE = {
     "context",
     "metrics",
     "settings",
+    "upstream",
 }
 ENTRANCE = BELOW_CORE | {"core", "wsgi"}
 ALLOWED: dict[str, set[str]] = {
@@ -35,11 +36,23 @@ ALLOWED: dict[str, set[str]] = {
     "store": {"domain", "errors"},
     "blobs": {"domain", "errors"},
     "scanner": {"domain"},
+    "upstream": {"domain"},
     "clock": {"store"},
     "decisions": {"domain"},
     "metrics": set(),
     "access": {"decisions", "domain", "store", "errors"},
-    "context": {"access", "clock", "decisions", "domain", "metrics", "store", "blobs", "errors", "settings"},
+    "context": {
+        "access",
+        "clock",
+        "decisions",
+        "domain",
+        "metrics",
+        "store",
+        "blobs",
+        "errors",
+        "settings",
+        "upstream",
+    },
     "wsgi": {"errors", "context"},
     "core": BELOW_CORE,
     "control": ENTRANCE,

@@ -286,7 +286,8 @@ class Seeded:
 @pytest.fixture(scope="module")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seeded]:
     folder = tmp_path_factory.mktemp("model")
-    built = Seeded(build(Settings(data_dir=folder, ephemeral=True), Clock()))
+    nowhere = tuple((name, "http://127.0.0.1:1") for name in ("quay", "ecr-public", "ecr"))
+    built = Seeded(build(Settings(data_dir=folder, ephemeral=True, upstream=nowhere), Clock()))
     yield built
     built.close()
 

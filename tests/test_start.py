@@ -71,3 +71,4 @@ def test_the_first_answers_need_no_heavy_module(tmp_path: Path) -> None:
     seen = json.loads(done.stdout)
     assert seen["answers"] == [[200, '{"repositories":[]}'], [401, "Basic"], [200, True]]
     assert set(HEAVY) & {module.partition(".")[0] for module in seen["modules"]} == set()
+    assert "ecr_emu.upstream.exchange" not in seen["modules"]

@@ -65,7 +65,9 @@ def serving(endpoint: str | None) -> Iterator[str]:
         yield endpoint
         return
     with tempfile.TemporaryDirectory(prefix="parity-") as folder:
-        emulator = Emulator(Path(folder) / "log", "--ephemeral")
+        # A rule that is tried shall not look for quay.io.
+        options = ("--ephemeral", "--upstream", "quay=http://127.0.0.1:1")
+        emulator = Emulator(Path(folder) / "log", *options)
         try:
             yield emulator.url
         finally:

@@ -19,7 +19,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 CHUNK_BYTES = 1 << 20
 # A hash in progress is a few hundred bytes; one that was dropped costs reading the file again.
@@ -86,6 +86,10 @@ class FileBlobs:
         with self._progress_lock:
             self._progress.pop(upload_id, None)
         (self._uploads / upload_id).unlink(missing_ok=True)
+
+    def open_upload(self, upload_id: str) -> BinaryIO:
+        """The bytes of an upload, to read while they come and when they are placed, or FileNotFoundError."""
+        return (self._uploads / upload_id).open("rb", buffering=0)
 
     def place(self, upload_id: str, digest: str) -> str:
         """Move an upload's bytes, synced, to a name of their own under `digest`, and return that name.

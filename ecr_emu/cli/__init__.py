@@ -11,6 +11,7 @@ COMMANDS = {
     "advisories": "ecr_emu.cli.advisories:advisories",
     "fsck": "ecr_emu.cli.fsck:fsck",
     "events": "ecr_emu.cli.events:events",
+    "cassette": "ecr_emu.cli.cassette:cassette",
     "gc": "ecr_emu.cli.gc:gc",
     "images": "ecr_emu.cli.images:images",
     "import": "ecr_emu.cli.import_aws:import_images",

@@ -31,6 +31,7 @@ def serve(**given: Any) -> None:
     given["limit"] = _limits(given["limit"])
     given["region_endpoint"] = _endpoints(given["region_endpoint"])
     given["events"] = _targets(given["events"])
+    given["upstream"] = _upstreams(given["upstream"])
     logging.basicConfig(
         level=given["log_level"].upper(),
         stream=sys.stderr,
@@ -80,6 +81,8 @@ def _check(given: dict[str, Any]) -> None:
         raise options.failure(f"--registry-host '{template}' cannot be used: {problem}")
     if given["ephemeral"] and given["data_dir"]:
         raise options.failure("--ephemeral keeps nothing, so leave out --data-dir")
+    if given["cassette_record"] and given["cassette_replay"]:
+        raise options.failure("--cassette-record writes and --cassette-replay reads; leave one of them out")
     if given["iam_file"] and given["auth"] != "iam":
         raise options.failure("--iam-file is for --auth iam; give that as well")
 
@@ -107,6 +110,24 @@ def _targets(given: Iterable[str]) -> tuple[str, ...]:
         except ValueError as problem:
             raise options.failure(f"--events {problem}") from None
     return targets
+
+
+def _upstreams(given: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    if not given:
+        return ()
+    from ecr_emu.domain import pull_through
+    from ecr_emu.upstream import addresses
+
+    try:
+        found = addresses.parse_all(given)
+    except ValueError as problem:
+        raise options.failure(f"--upstream {problem}") from None
+    unknown = [name for name, _ in found if not pull_through.may_be_named(name)]
+    if unknown:
+        raise options.failure(
+            f"--upstream {unknown[0]} is neither an upstreamRegistry of ECR nor a host of one"
+        )
+    return found
 
 
 def _data_dir(given: dict[str, Any]) -> Path:

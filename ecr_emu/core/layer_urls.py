@@ -9,6 +9,7 @@ from ecr_emu.domain.registries import Registry
 from ecr_emu.store import layers
 from ecr_emu.store.layers import Blob
 from ecr_emu.store.repositories import Repository
+from ecr_emu.upstream.flights import Flight
 
 PREFIX = "/_layers/"
 _PURPOSE = "layer URL"
@@ -28,8 +29,11 @@ def make(call: Call, repository: Repository, digest: str) -> str:
     return f"{call.origin}{PREFIX}{quote(digest)}?{query}"
 
 
-def resolve(emulator: Emulator, path: str, query: str) -> Blob:
-    """The layer behind a URL, or a 403 when the URL is not ours or too old, a 404 when the layer is gone."""
+def resolve(emulator: Emulator, path: str, query: str) -> tuple[Blob | Flight, tuple[Registry, str, str]]:
+    """The layer behind a URL, with registry, repository and digest. It may be on its way from an upstream.
+
+    Or a 403 when the URL is not ours or too old, a 404 when the layer is gone.
+    """
     signature = parse_qs(query).get("X-Amz-Signature", [""])[0]
     claim = emulator.keys.unseal(_PURPOSE, signature)
     if claim is None or claim[3] != path.removeprefix(PREFIX):
@@ -37,8 +41,10 @@ def resolve(emulator: Emulator, path: str, query: str) -> Blob:
     account, region, name, digest, expires_at = claim
     if emulator.clock() >= expires_at:
         raise errors.layer_url_forbidden("Request has expired")
+    which = (Registry(account, region), name, digest)
+    flight = emulator.flights.find(which)
     with emulator.store.read() as connection:
-        blob = layers.locate(connection, Registry(account, region), name, digest)
-    if blob is None:
+        found = layers.locate(connection, *which) or flight
+    if found is None:
         raise errors.blob_unknown(digest)
-    return blob
+    return found, which

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import orjson
 
 from ecr_emu.context import Call
+from ecr_emu.core import pull_through
 from ecr_emu.domain import manifests
+from ecr_emu.domain.registries import Registry
 from ecr_emu.store import images
 from ecr_emu.store.images import Filter, Referrer
 from ecr_emu.store.repositories import Repository
@@ -19,6 +21,15 @@ class Query:
     subject: str
     artifact_types: Sequence[str] = ()
     status: str = "ACTIVE"
+
+
+def refresh(call: Call, registry: Registry, name: str, subject: str) -> None:
+    """Behind a pull through cache rule, bring in what the upstream lists. Raises UpstreamProblem."""
+    if pull_through.find_rule(call, registry, name) is not None:
+        # Most servers have no rules.
+        from ecr_emu.core import upstream_referrers
+
+        upstream_referrers.refresh(call, registry, name, subject)
 
 
 def page(

@@ -15,3 +15,4 @@ from ecr_emu.errors.query import *
 from ecr_emu.errors.registries import *
 from ecr_emu.errors.repositories import *
 from ecr_emu.errors.requests import *
+from ecr_emu.errors.upstreams import *

@@ -1,30 +1,35 @@
 """Blobs: /v2/<name>/blobs/<digest>."""
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from ecr_emu import errors
 from ecr_emu.blobs.filesystem import CHUNK_BYTES, FileBlobs
+from ecr_emu.context import Emulator
 from ecr_emu.core import pull
 from ecr_emu.domain import ranges
+from ecr_emu.domain.registries import Registry
 from ecr_emu.registry.request import Request
 from ecr_emu.store import layers
 from ecr_emu.store.layers import Blob
+from ecr_emu.upstream.flights import Flight
 from ecr_emu.wsgi import Response
+
+# Registry, repository and digest.
+Which = tuple[Registry, str, str]
 
 # A blob up to this size is read at once: one piece costs the server less than an iterator.
 SMALL_BYTES = 128 * 1024
 
 
 def get(request: Request) -> Response:
-    """The bytes, whole or a range of them. HEAD opens no file."""
-    is_head = request.method == "HEAD"
-    digest = request.digest()
-    blob = pull.blob(request.call, request.call.registry, request.name, digest, request.action)
-    if is_head:
-        return describe(blob)
-    return serve(request.call.blobs, blob, request.header("Range"))
+    """The bytes, whole or a range of them. HEAD opens no file, and looks for nothing upstream."""
+    call, digest = request.call, request.digest()
+    if request.method == "HEAD":
+        return describe(pull.blob(call, call.registry, request.name, digest, request.action))
+    found = pull.layer(call, call.registry, request.name, digest, request.action)
+    return answer(call.emulator, found, (call.registry, request.name, digest), request.header("Range"))
 
 
 def delete(request: Request) -> Response:
@@ -39,15 +44,59 @@ def delete(request: Request) -> Response:
     return Response(202)
 
 
+def answer(emulator: Emulator, found: Blob | Flight, which: Which, wanted: str | None) -> Response:
+    """The bytes of a blob, or of one that is on its way from an upstream."""
+    if isinstance(found, Blob):
+        return serve(emulator.blobs, found, wanted)
+    with _problems(which[2]):
+        length = found.wait_begun()
+        # Without its length the end could not be told from a connection that broke.
+        if length and wanted is None:
+            with suppress(FileNotFoundError):
+                follower = found.follow()
+                return Response(200, [*_headers(which[2]), ("Content-Length", str(length))], follower)
+    return serve(emulator.blobs, _stored(emulator, found, which), wanted)
+
+
+def head(emulator: Emulator, found: Blob | Flight, which: Which) -> Response:
+    """What HEAD says of the same."""
+    return describe(found if isinstance(found, Blob) else _stored(emulator, found, which))
+
+
+def _stored(emulator: Emulator, flight: Flight, which: Which) -> Blob:
+    """The blob, once it is here."""
+    with _problems(which[2]):
+        flight.wait_done()
+    with emulator.store.read() as connection:
+        blob = layers.locate(connection, *which)
+    if blob is None:
+        raise errors.blob_unknown(which[2])
+    return blob
+
+
+@contextmanager
+def _problems(digest: str) -> Iterator[None]:
+    """What the upstream did not give, as the registry answers it."""
+    from ecr_emu.core import upstreams
+    from ecr_emu.upstream.problems import NOT_FOUND, UpstreamProblem
+
+    try:
+        yield
+    except UpstreamProblem as problem:
+        if problem.code == NOT_FOUND:
+            raise errors.blob_unknown(digest) from None
+        raise upstreams.on_registry(problem) from None
+
+
 def describe(blob: Blob) -> Response:
     """What HEAD says of a blob; opens no file."""
-    return Response(200, [*_headers(blob), ("Content-Length", str(blob.size_bytes))])
+    return Response(200, [*_headers(blob.digest), ("Content-Length", str(blob.size_bytes))])
 
 
 def serve(blobs: FileBlobs, blob: Blob, wanted: str | None) -> Response:
     """The blob's bytes as a response, streamed; `wanted` is the Range header."""
     first, last, status = 0, blob.size_bytes - 1, 200
-    headers = _headers(blob)
+    headers = _headers(blob.digest)
     if wanted is not None:
         try:
             span = ranges.parse_range(wanted, blob.size_bytes)
@@ -93,10 +142,10 @@ class _Stream:
             self._file.close()
 
 
-def _headers(blob: Blob) -> list[tuple[str, str]]:
+def _headers(digest: str) -> list[tuple[str, str]]:
     return [
         ("Content-Type", "application/octet-stream"),
-        ("Docker-Content-Digest", blob.digest),
-        ("ETag", f'"{blob.digest}"'),
+        ("Docker-Content-Digest", digest),
+        ("ETag", f'"{digest}"'),
         ("Accept-Ranges", "bytes"),
     ]

@@ -38,6 +38,10 @@ _CODES = {
     "LayerUrlForbidden": (403, "DENIED"),
     "CredentialsMalformed": (400, "UNAUTHORIZED"),
     "NotAuthenticated": (401, "UNAUTHORIZED"),
+    # What ECR answers when an upstream refuses is 403; the others are inferred.
+    "UpstreamAccessDenied": (403, "DENIED"),
+    "UpstreamTooManyRequests": (429, "TOOMANYREQUESTS"),
+    "UpstreamUnavailable": (503, "UNAVAILABLE"),
     "PageSizeInvalid": (400, "UNSUPPORTED"),
     "PathUnknown": (404, "UNSUPPORTED"),
     "UnsupportedMethod": (405, "UNSUPPORTED"),

@@ -9,12 +9,15 @@ from ecr_emu.core.referrers import Query
 from ecr_emu.domain import manifests
 from ecr_emu.registry.request import MAX_PAGE, Request
 from ecr_emu.store.images import Referrer
+from ecr_emu.upstream.problems import UpstreamProblem
 from ecr_emu.wsgi import Response
 
 
 def list_referrers(request: Request) -> Response:
     """An index of the images that have this digest as their subject; empty when there are none."""
     subject = request.digest()
+    request.authorize(request.action)
+    _refresh(request, subject)
     repository = request.repository()
     artifact_type = request.parameter("artifactType")
     query = Query(subject, [artifact_type] if artifact_type is not None else [])
@@ -33,6 +36,15 @@ def list_referrers(request: Request) -> Response:
         "manifests": [_descriptor(row) for row in shown],
     }
     return Response(200, headers, orjson.dumps(content))
+
+
+def _refresh(request: Request, subject: str) -> None:
+    try:
+        referrers.refresh(request.call, request.call.registry, request.name, subject)
+    except UpstreamProblem as problem:
+        from ecr_emu.core import upstreams
+
+        raise upstreams.on_registry(problem) from None
 
 
 def _position(request: Request) -> int:

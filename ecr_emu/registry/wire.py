@@ -89,11 +89,11 @@ def handle_layer_url(emulator: Emulator, environ: Environ, start_response: Start
         environ[OPERATION] = "layer URL"
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             raise _wrong_method(environ, ("GET", "HEAD"))
-        blob = layer_urls.resolve(emulator, environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
+        found, which = layer_urls.resolve(emulator, environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
         if environ["REQUEST_METHOD"] == "HEAD":
-            response = blobs.describe(blob)
+            response = blobs.head(emulator, found, which)
         else:
-            response = blobs.serve(emulator.blobs, blob, environ.get("HTTP_RANGE"))
+            response = blobs.answer(emulator, found, which, environ.get("HTTP_RANGE"))
     except EcrError as error:
         response = render(error)
     return _send(environ, response, start_response)

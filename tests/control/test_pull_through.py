@@ -150,10 +150,11 @@ def test_rule_that_is_not_there_is_said_so(ecr: Any) -> None:
     assert got == NOT_FOUND
 
 
-def test_validation_says_that_nothing_was_tried(ecr: Any) -> None:
+def test_validation_says_that_no_secret_can_be_read(ecr: Any) -> None:
+    """What it says where it tries is in tests/upstream."""
     ecr.create_pull_through_cache_rule(**HUB)
     answer = plain(ecr.validate_pull_through_cache_rule(ecrRepositoryPrefix="hub"))
-    assert "fetches nothing" in answer.pop("failure")
+    assert "neither --secrets-file nor --secrets-endpoint" in answer.pop("failure")
     assert answer == {
         **HUB,
         "registryId": "000000000000",

@@ -63,7 +63,7 @@ def logged_in_again(registry: Registry, app: Repo) -> Registry:
     return Registry(registry.port, base64.b64decode(token).decode().removeprefix("AWS:"))
 
 
-def test_pull_with_a_fresh_time_looks_for_the_policies_and_the_image_and_writes_nothing(
+def test_pull_with_a_fresh_time_looks_for_policies_rules_and_the_image_and_writes_nothing(
     emulator: Running, registry: Registry, app: Repo, image: str
 ) -> None:
     pull_by_registry(registry, app)
@@ -71,7 +71,11 @@ def test_pull_with_a_fresh_time_looks_for_the_policies_and_the_image_and_writes_
     with emulator.application.emulator.store.read() as connection:
         connection.set_trace_callback(statements.append)
     pull_by_registry(registry, app)
-    assert [statement.partition(" ")[0] for statement in statements] == ["SELECT"] * 2
+    assert [statement.partition(" ")[0] for statement in statements] == ["SELECT"] * 3
+    # Policies and cache rules are recalled until something is written.
+    statements.clear()
+    pull_by_registry(registry, app)
+    assert [statement.partition(" ")[0] for statement in statements] == ["SELECT"]
 
 
 def test_looking_is_no_pull(registry: Registry, app: Repo, image: str) -> None:

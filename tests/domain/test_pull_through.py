@@ -60,3 +60,40 @@ def test_secret_is_read_in_its_own_account_and_region(account: str, region: str,
 def test_rule_is_read_as_it_was_written() -> None:
     rule = Rule("hub", "registry-1.docker.io", "docker-hub", "library", SECRET, "arn:aws:iam::1:role/x")
     assert pull_through.read(pull_through.write(rule)) == rule
+
+
+@pytest.mark.parametrize(
+    ("prefix", "upstream_prefix", "name", "asked"),
+    [
+        ("quay", "ROOT", "quay/a/b", "a/b"),
+        ("quay/", "ROOT", "quay/a/b", "a/b"),
+        ("quay", "ROOT", "quay/quay/b", "quay/b"),
+        ("ROOT", "ROOT", "a/b", "a/b"),
+        ("a", "a", "a/b", "a/b"),
+        ("a/b", "c/", "a/b/d/e", "c/d/e"),
+    ],
+)
+def test_name_at_the_upstream(prefix: str, upstream_prefix: str, name: str, asked: str) -> None:
+    assert Rule(prefix, "quay.io", "quay", upstream_prefix).upstream_name(name) == asked
+
+
+def test_registry_that_is_the_upstream() -> None:
+    url = "111122223333.dkr.ecr.eu-west-1.amazonaws.com"
+    assert Rule("a", url, "ecr").upstream == Registry("111122223333", "eu-west-1")
+    assert Rule("a", "quay.io", "quay").upstream is None
+
+
+def test_names_of_a_secret() -> None:
+    assert pull_through.secret_names(SECRET) == [
+        SECRET,
+        "ecr-pullthroughcache/hub-a1b2c3",
+        "ecr-pullthroughcache/hub",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "may"),
+    [("docker-hub", True), ("ecr", True), ("quay.io", True), ("mine.azurecr.io", True), ("x", False)],
+)
+def test_names_that_an_address_may_be_for(name: str, may: bool) -> None:
+    assert pull_through.may_be_named(name) is may

@@ -16,6 +16,7 @@ LATER = {"registry_documents", "repository_documents", "image_scans", "image_rep
 LATER |= {"replicated_deletions", "replication_backfills", "replication_backfill_results"}
 LATER |= {"image_findings", "image_sboms", "injected_scans", "signing_keys"}
 LATER |= {"event_targets"}
+LATER |= {"image_findings", "image_sboms", "injected_scans", "upstream_checks"}
 LATER |= {"clock", "iam_accounts", "iam_principals", "iam_keys", "lifecycle_preview_results", "moto_states"}
 
 

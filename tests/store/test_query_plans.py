@@ -19,6 +19,7 @@ from ecr_emu.store import (
     scans,
     signings,
     uploads,
+    upstream_checks,
 )
 from ecr_emu.store.database import Database
 from ecr_emu.store.images import Content, Filter
@@ -64,6 +65,9 @@ LOOKUPS: dict[str, Callable[[Connection, Repository], object]] = {
     "images.parents": lambda c, r: images.parents(c, r, DIGEST),
     "images.insert": lambda c, r: images.insert(c, r, Content(DIGEST, OCI_MANIFEST, b"{}"), MANIFEST, 1, 1.0),
     "images.delete": lambda c, r: images.delete(c, IMAGE),
+    "upstream_checks.find": lambda c, r: upstream_checks.find(c, r, "v1"),
+    "upstream_checks.put": lambda c, r: upstream_checks.put(c, r, "v1", DIGEST, 1.0),
+    "upstream_checks.put_failure": lambda c, r: upstream_checks.put_failure(c, r, "v1", 1.0),
     "images.delete_tag": lambda c, r: images.delete_tag(c, r, "v1"),
     "image_records.find": lambda c, r: image_records.find(c, r, [DIGEST]),
     "image_records.is_record": lambda c, r: image_records.is_record(c, IMAGE),

@@ -8,11 +8,12 @@ from ecr_emu import errors
 from ecr_emu.context import Call
 from ecr_emu.control import paging
 from ecr_emu.control.operations import Answer, operation
-from ecr_emu.core import delete, pull, push
+from ecr_emu.core import delete, pull, pull_through, push
 from ecr_emu.domain import names, pull_times
+from ecr_emu.domain.registries import Registry
 from ecr_emu.errors import EcrError
 from ecr_emu.store import documents, images, scans
-from ecr_emu.store.images import Filter, Image
+from ecr_emu.store.images import Content, Filter, Image
 from ecr_emu.store.policies import ACCOUNT_SETTING
 from ecr_emu.store.repositories import Repository
 from ecr_emu.store.scans import Scan
@@ -76,10 +77,15 @@ def put_image(call: Call, request: "types.PutImageRequestTypeDef") -> Answer:
 
 @operation
 def batch_get_image(call: Call, request: "types.BatchGetImageRequestTypeDef") -> Answer:
-    repository = _repository(call, "ecr:BatchGetImage", request)
-    found, failures, due = [], [], []
+    registry, name = call.target(request.get("registryId")), request["repositoryName"]
+    call.authorize("ecr:BatchGetImage", registry, name)
+    found, failures, asked = _from_upstream(call, registry, request)
+    if not asked and (found or failures):
+        return {"images": found, "failures": failures}
+    repository = call.repository("ecr:BatchGetImage", registry, name)
+    due = []
     with call.store.snapshot() as connection:
-        for image_id in request["imageIds"]:
+        for image_id in asked:
             try:
                 image = _find(connection, repository, image_id)
                 body = _manifest(connection, image, request.get("acceptedMediaTypes"), call.now)
@@ -89,15 +95,8 @@ def batch_get_image(call: Call, request: "types.BatchGetImageRequestTypeDef") ->
             if pull_times.is_due(image.pulled_at, call.now):
                 due.append(image.id)
             tag = image_id.get("imageTag") or (image.tags[0] if image.tags else None)
-            found.append(
-                {
-                    "registryId": repository.registry.account,
-                    "repositoryName": repository.name,
-                    "imageId": {"imageDigest": image.digest, "imageTag": tag},
-                    "imageManifest": body.decode(),
-                    "imageManifestMediaType": image.media_type,
-                }
-            )
+            content = Content(image.digest, image.media_type, body)
+            found.append(_describe_content(registry, name, content, tag))
     if due:
         pull.record(call, repository.registry, due)
     return {"images": found, "failures": failures}
@@ -159,6 +158,44 @@ def list_images(call: Call, request: "types.ListImagesRequestTypeDef") -> Answer
     return {
         "imageIds": [{"imageDigest": digest, "imageTag": tag} for _, digest, tag in shown],
         "nextToken": page.next_token(rows, [shown[-1][0], shown[-1][2] or ""] if shown else None),
+    }
+
+
+def _from_upstream(
+    call: Call, registry: Registry, request: Any
+) -> tuple[list[Answer], list[Answer], list[Any]]:
+    """Behind a pull through cache rule: what the upstream gave, why it did not, and the ids that are left."""
+    name, ids = request["repositoryName"], request["imageIds"]
+    if pull_through.find_rule(call, registry, name) is None:
+        return [], [], ids
+    # Most servers have no rules.
+    from ecr_emu.control import upstream_images
+
+    found: list[Answer] = []
+    failures: list[Answer] = []
+    left: list[Any] = []
+    accepted = request.get("acceptedMediaTypes")
+    for image_id in ids:
+        try:
+            content = upstream_images.fetch(call, registry, name, image_id, accepted)
+        except upstream_images.Refused as refusal:
+            failures.append(_describe_failure(image_id, _Failure(refusal.code, refusal.reason)))
+            continue
+        if content is None:
+            left.append(image_id)
+        else:
+            found.append(_describe_content(registry, name, content, image_id.get("imageTag")))
+    return found, failures, left
+
+
+def _describe_content(registry: Registry, name: str, content: Content, tag: str | None) -> Answer:
+    """The Image shape."""
+    return {
+        "registryId": registry.account,
+        "repositoryName": name,
+        "imageId": {"imageDigest": content.digest, "imageTag": tag},
+        "imageManifest": content.body.decode(),
+        "imageManifestMediaType": content.media_type,
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ecr_emu import errors
 from ecr_emu.context import Call
 from ecr_emu.control.operations import Answer, operation
-from ecr_emu.core import layer_urls, quotas, upload
+from ecr_emu.core import layer_urls, pull_through, quotas, upload
 from ecr_emu.domain import names
 from ecr_emu.domain.limits import Limits
 from ecr_emu.store import images, layers
@@ -98,14 +98,37 @@ def complete_layer_upload(call: Call, request: "types.CompleteLayerUploadRequest
 def get_download_url_for_layer(call: Call, request: "types.GetDownloadUrlForLayerRequestTypeDef") -> Answer:
     repository = _repository(call, "ecr:GetDownloadUrlForLayer", request)
     account, digest = repository.registry.account, request["layerDigest"]
+    with call.store.read() as connection:
+        is_there = layers.find(connection, repository, digest) is not None
+    is_cache = pull_through.find_rule(call, repository.registry, repository.name) is not None
+    if is_cache and not is_there and names.is_digest(digest):
+        _begin_to_fetch(call, repository, digest)
+        return {"downloadUrl": layer_urls.make(call, repository, digest), "layerDigest": digest}
     with call.store.snapshot() as connection:
         if layers.find(connection, repository, digest) is None:
             raise errors.layer_not_found(repository.name, account, digest)
-        if layers.media_type(connection, repository, digest) is None:
+        # In a cache a layer may be there before its image is.
+        if layers.media_type(connection, repository, digest) is None and not is_cache:
             raise errors.layer_inaccessible(repository.name, account, digest)
         if images.only_archived_need(connection, repository, digest, call.now):
             raise errors.layer_archived(repository.name, account, digest)
     return {"downloadUrl": layer_urls.make(call, repository, digest), "layerDigest": digest}
+
+
+def _begin_to_fetch(call: Call, repository: Repository, digest: str) -> None:
+    """Return when the layer comes from the upstream, or UnableToGetUpstreamLayerException."""
+    from ecr_emu.core import upstream_blobs
+    from ecr_emu.upstream.problems import NOT_FOUND, UpstreamProblem
+
+    flight = upstream_blobs.find(call, repository.registry, repository.name, digest)
+    if flight is None:
+        raise errors.layer_not_found(repository.name, repository.registry.account, digest)
+    try:
+        flight.wait_begun()
+    except UpstreamProblem as problem:
+        if problem.code == NOT_FOUND:
+            raise errors.layer_not_found(repository.name, repository.registry.account, digest) from None
+        raise errors.unable_to_get_upstream_layer(problem.reason) from None
 
 
 def _repository(call: Call, action: str, request: Any) -> Repository:

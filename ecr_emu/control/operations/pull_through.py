@@ -1,4 +1,4 @@
-"""Operations on pull through cache rules. Rules are kept and checked; nothing is fetched yet."""
+"""Operations on pull through cache rules. What the rules do is in core/imports.py."""
 
 from dataclasses import replace
 from sqlite3 import Connection
@@ -9,6 +9,7 @@ from ecr_emu.context import Call
 from ecr_emu.control import paging
 from ecr_emu.control.operations import Answer, operation
 from ecr_emu.core import quotas
+from ecr_emu.core.pull_through import RULE
 from ecr_emu.domain import prefixes, pull_through
 from ecr_emu.domain.pull_through import Rule
 from ecr_emu.domain.registries import Registry
@@ -18,21 +19,13 @@ from ecr_emu.store.documents import Document
 if TYPE_CHECKING:
     from types_boto3_ecr import type_defs as types
 
-# Documents of a registry: its rules, by prefix.
-RULE = "pull-through-cache-rule"
-
-NOTHING_FETCHED = (
-    "This version of ecr-emu fetches nothing from upstream registries, so the rule was not tried and pulls "
-    "through it will not work."
-)
-
 
 @operation
 def create_pull_through_cache_rule(
     call: Call, request: "types.CreatePullThroughCacheRuleRequestTypeDef"
 ) -> Answer:
     registry = _registry(call, "ecr:CreatePullThroughCacheRule", request)
-    rule = _read_rule(registry, request)
+    rule = _read_rule(call, registry, request)
     key, limit = prefixes.key(rule.prefix), quotas.of(call)["pull-through-cache-rules"]
     with call.store.write() as transaction:
         if documents.find(transaction, registry, RULE, key) is not None:
@@ -68,7 +61,7 @@ def update_pull_through_cache_rule(
 ) -> Answer:
     registry = _registry(call, "ecr:UpdatePullThroughCacheRule", request)
     credential_arn = request.get("credentialArn")
-    _check_secret(registry, credential_arn)
+    _check_secret(call, registry, credential_arn)
     with call.store.write() as transaction:
         document = _get(transaction, registry, request["ecrRepositoryPrefix"])
         rule = pull_through.read(document.body)
@@ -103,7 +96,11 @@ def validate_pull_through_cache_rule(
     with call.store.read() as connection:
         document = _get(connection, registry, request["ecrRepositoryPrefix"])
     rule = pull_through.read(document.body)
-    return {**_describe(registry, rule), "isValid": False, "failure": NOTHING_FETCHED}
+    # Imported late: most servers have no rules.
+    from ecr_emu.core import upstreams
+
+    failure = upstreams.try_out(call, registry, rule)
+    return {**_describe(registry, rule), "isValid": failure is None, "failure": failure}
 
 
 def _registry(call: Call, action: str, request: Any) -> Registry:
@@ -112,7 +109,7 @@ def _registry(call: Call, action: str, request: Any) -> Registry:
     return registry
 
 
-def _read_rule(registry: Registry, request: Any) -> Rule:
+def _read_rule(call: Call, registry: Registry, request: Any) -> Rule:
     """The rule that is asked for, or why ECR would not have it."""
     url, named = request["upstreamRegistryUrl"], request.get("upstreamRegistry")
     upstream = pull_through.upstream_of(url)
@@ -130,14 +127,21 @@ def _read_rule(registry: Registry, request: Any) -> Rule:
         raise errors.upstream_prefix_beside_root()
     if rule.lacks_credentials:
         raise errors.upstream_needs_credentials()
-    _check_secret(registry, rule.credential_arn)
+    _check_secret(call, registry, rule.credential_arn)
     return rule
 
 
-def _check_secret(registry: Registry, arn: str | None) -> None:
-    """There is no Secrets Manager here: only where the secret is can be looked at."""
-    if arn is not None and not pull_through.is_secret_of(registry, arn):
+def _check_secret(call: Call, registry: Registry, arn: str | None) -> None:
+    """Where the server can read secrets, the secret must be there; else only its ARN is looked at."""
+    if arn is None:
+        return
+    if not pull_through.is_secret_of(registry, arn):
         raise errors.unable_to_access_secret()
+    settings = call.emulator.settings
+    if settings.secrets_file or settings.secrets_endpoint:
+        from ecr_emu.core import upstreams
+
+        upstreams.check_secret(settings, registry, arn)
 
 
 def _get(connection: Connection, registry: Registry, prefix: str) -> Document:

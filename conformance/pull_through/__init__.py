@@ -1,0 +1,1 @@
+"""Pulls through a cache, from real registries and by many clients."""

@@ -1,0 +1,1 @@
+"""Pulls through a cache: real upstreams in this process, and bad ones."""
