@@ -5,13 +5,13 @@ import sys
 
 import click
 
-from conformance.bench import authorization, lifecycle, load
+from conformance.bench import authorization, lifecycle, load, scanning
 from conformance.bench.client import BenchFailed
 from conformance.bench.measures import FULL, QUICK, Bench, Plan
 from conformance.bench.peers import all_peers
 from conformance.bench.report import Report, as_json, table
 
-PARTS = ("servers", "authorization", "lifecycle")
+PARTS = ("servers", "authorization", "lifecycle", "scanning")
 
 
 @click.command()
@@ -21,7 +21,7 @@ PARTS = ("servers", "authorization", "lifecycle")
 def main(quick: bool, only: str | None, output: str) -> None:
     """Measure ecr-emu beside other registries on this machine, one after the other in turn.
 
-    Then what authorization costs, and a lifecycle policy over ever more images.
+    Then what authorization costs, a lifecycle policy over ever more images, and reading an image for a scan.
     """
     # As an exception, so that the servers are stopped on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -38,9 +38,11 @@ def measure(plan: Plan, only: str | None) -> Report:
     peers = all_peers() if only in (None, "servers") else []
     counts = plan.image_counts if only in (None, "lifecycle") else ()
     rounds = plan.rounds if only in (None, "authorization") else 0
+    scans = plan.rounds if only in (None, "scanning") else 0
     present = [peer for peer in peers if not peer.missing]
     client, do_load = load.choose()
     steps = plan.rounds * plan.steps_per_round * len(present) + authorization.steps(rounds) + len(counts)
+    steps += scanning.steps(scans)
     warnings: list[str] = []
     with click.progressbar(length=steps, label="Measuring", file=sys.stderr) as progress:
         bench = Bench(plan, do_load, lambda: progress.update(1), warnings.append)
@@ -53,9 +55,10 @@ def measure(plan: Plan, only: str | None) -> Report:
         for count in counts:
             scales.append(lifecycle.measure(count))
             progress.update(1)
+        scanned = scanning.measure(plan.scan_bytes, scans, lambda: progress.update(1)) if scans else None
     for warning in warnings:
         click.echo(warning, err=True)
-    return Report(bench.samples, peers, plan, client, costs, scales)
+    return Report(bench.samples, peers, plan, client, costs, scales, scanned)
 
 
 if __name__ == "__main__":

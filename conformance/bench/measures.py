@@ -32,7 +32,8 @@ class Transfer:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How much to do. `load_seconds` is the length of one series of small requests, `image_counts` are the
-    sizes of repositories that a lifecycle policy is evaluated over.
+    sizes of repositories that a lifecycle policy is evaluated over, `scan_bytes` the size of an image that is
+    scanned.
     """
 
     rounds: int
@@ -40,6 +41,7 @@ class Plan:
     small: Transfer
     large: Transfer
     image_counts: tuple[int, ...]
+    scan_bytes: int
 
     @property
     def steps_per_round(self) -> int:
@@ -53,9 +55,15 @@ FULL = Plan(
     small=Transfer(10, 10),
     large=Transfer(200, 2),
     image_counts=(1_000, 10_000, 100_000, 1_000_000),
+    scan_bytes=10**9,
 )
 QUICK = Plan(
-    rounds=1, load_seconds=1, small=Transfer(10, 1), large=Transfer(20, 1), image_counts=(1_000, 10_000)
+    rounds=1,
+    load_seconds=1,
+    small=Transfer(10, 1),
+    large=Transfer(20, 1),
+    image_counts=(1_000, 10_000),
+    scan_bytes=50_000_000,
 )
 
 

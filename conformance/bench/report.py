@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from conformance.bench import authorization, lifecycle
+from conformance.bench import authorization, lifecycle, scanning
 from conformance.bench.measures import Measure, Plan, Samples
 from conformance.bench.peers import Peer
 
@@ -16,7 +16,7 @@ MISSING = "missing"
 @dataclass(frozen=True, slots=True)
 class Report:
     """What was measured, and how. `load_client` asked for the manifests, `costs` are those of
-    authorization, `scales` are the lifecycle evaluations.
+    authorization, `scales` are the lifecycle evaluations, `scans` the images that were read.
     """
 
     samples: Samples
@@ -25,6 +25,7 @@ class Report:
     load_client: str
     costs: authorization.Costs | None
     scales: Sequence[lifecycle.Scale]
+    scans: scanning.Scans | None = None
 
 
 def ratio(measure: Measure, ours: Sequence[float], theirs: Sequence[float]) -> float | None:
@@ -41,6 +42,7 @@ def table(report: Report) -> str:
     parts = [_servers(report)] if report.peers else []
     parts += [authorization.table(report.costs)] if report.costs else []
     parts += [lifecycle.table(report.scales)] if report.scales else []
+    parts += [scanning.table(report.scans)] if report.scans else []
     return "\n\n".join(parts)
 
 
@@ -80,8 +82,9 @@ def as_json(report: Report) -> str:
         "measures": measures,
         "authorization": report.costs.rates if report.costs else {},
         "lifecycle": [asdict(scale) for scale in report.scales],
+        "scanning": asdict(report.scans) if report.scans else {},
     }
-    return json.dumps(content, indent=2)
+    return json.dumps(content, indent=2, default=str)
 
 
 def _notes(report: Report) -> list[str]:

@@ -161,9 +161,9 @@ class Real:
             if image is None or (tag is not None and tag not in image.tags):
                 return
             if tag is None:
-                delete.delete_image(transaction, repository, image)
+                delete.delete_image(transaction, repository, image, call.now)
             else:
-                delete.delete_tag(transaction, repository, image, tag)
+                delete.delete_tag(transaction, repository, image, tag, call.now)
 
     def run(self) -> None:
         self.application.runner.run_due()

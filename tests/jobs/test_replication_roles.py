@@ -22,6 +22,11 @@ from tests.steps import (
     user,
 )
 
+TRUST = {
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "ecr.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ]
+}
 ROLE = f"arn:aws:iam::{OWNER}:role/replication"
 THERE = "eu-west-1"
 ADMIN = identity_policy(of_identity("Allow", "*"))
@@ -63,7 +68,7 @@ def test_the_role_of_a_template_must_be_allowed_what_the_template_does(
     roles = []
     if allowed is not None:
         policy = identity_policy(of_identity("Allow", allowed))
-        roles = [{"name": "replication", "account": OWNER, "policies": [policy]}]
+        roles = [{"name": "replication", "account": OWNER, "policies": [policy], "trust": TRUST}]
     with open_site(tmp_path, "iam", {"users": [user("admin", ADMIN)], "roles": roles}) as site:
         there = there_of(site)
         there.did("CreateRepositoryCreationTemplate", prefix="ROOT", appliedFor=["REPLICATION"], **template)

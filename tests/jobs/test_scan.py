@@ -228,12 +228,14 @@ def test_a_scan_that_had_no_advisories_is_done_when_they_come(
     assert said == "FAILED"
     assert "no advisories for Debian:11" in why
     assert why.endswith("the scan is then done again")
-    assert notice(emulator) is None
+    seen = notice(emulator)
+    assert seen is not None
+    assert seen.revision == ""
     assert run_scans(emulator) == []
     add_advisories(folder, OPENSSL)
     # What is installed was read the first time.
     monkeypatch.setattr("ecr_emu.scanner.image.read", None)
-    seen = notice(emulator)
+    seen = notice(emulator, seen)
     assert run_scans(emulator) == ["COMPLETE"]
     assert cves(ecr, digest) == ["CVE-2023-0286"]
     assert notice(emulator, seen) == seen
