@@ -122,11 +122,15 @@ def test_registry_policy_can_let_import(strict: Callable[..., Running]) -> None:
 @pytest.mark.parametrize(
     ("maker", "words"),
     [
-        (role("ecr.amazonaws.com", CREATE, "ecr:TagResource"), None),
-        (role("ecr.amazonaws.com", CREATE), "ecr:TagResource"),
-        (role("ecr.amazonaws.com", "ecr:TagResource"), CREATE),
-        (role("ec2.amazonaws.com", CREATE, "ecr:TagResource"), CREATE),
-        (None, CREATE),
+        (role("ecr.amazonaws.com", CREATE, "ecr:TagResource", "kms:*"), None),
+        (
+            role("ecr.amazonaws.com", CREATE, "ecr:TagResource"),
+            "is not authorized to perform: kms:CreateGrant",
+        ),
+        (role("ecr.amazonaws.com", CREATE, "kms:*"), "is not authorized to perform: ecr:TagResource"),
+        (role("ecr.amazonaws.com", "ecr:TagResource", "kms:*"), f"is not authorized to perform: {CREATE}"),
+        (role("ec2.amazonaws.com", CREATE, "ecr:TagResource", "kms:*"), "cannot be assumed by Amazon ECR"),
+        (None, "cannot be assumed by Amazon ECR"),
     ],
 )
 def test_role_of_a_template_must_be_allowed(
@@ -140,7 +144,7 @@ def test_role_of_a_template_must_be_allowed(
         assert reply.body == IMAGE
         return
     assert (reply.status, reply.error[0]) == (403, "DENIED")
-    assert f"is not authorized to perform: {words}" in reply.error[1]
+    assert words in reply.error[1]
     code, _ = refusal(cache.ecr(PULLER).batch_get_image, repositoryName=NAME, imageIds=[{"imageTag": "v1"}])
     assert code == "UnableToGetUpstreamImageException"
     assert admin.describe_repositories()["repositories"] == []
