@@ -79,12 +79,12 @@ class Emulator:
         with self._process:
             return self._process.wait(timeout=STOP_SECONDS)
 
-    def client(self, access_key: str = "any") -> BaseClient:
+    def client(self, access_key: str = "any", region: str = "us-east-1") -> BaseClient:
         """A client for the default account, or for the one whose number is the access key."""
         return boto3.client(
             "ecr",
             endpoint_url=self.url,
-            region_name="us-east-1",
+            region_name=region,
             aws_access_key_id=access_key,
             aws_secret_access_key="any",
         )

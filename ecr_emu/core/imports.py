@@ -12,7 +12,7 @@ from sqlite3 import Connection
 import orjson
 
 from ecr_emu.context import Call
-from ecr_emu.core import create, events, pull, pull_through, push, upstream_blobs, upstreams
+from ecr_emu.core import create, events, pull, pull_through, push, roles, upstream_blobs, upstreams
 from ecr_emu.core.upstreams import Upstream
 from ecr_emu.domain import manifests, mutability, names, templates
 from ecr_emu.domain.events import CacheRule, Failure, Subject, pulled_through
@@ -212,7 +212,8 @@ def _bring_later(order: Order, repository: Repository, content: Content) -> None
     flights = order.call.emulator.flights
     parsed = _parse(content.body, content.media_type)
     flights.expect({(*order.key[:2], layer.digest): layer.size_bytes for layer in parsed.layers})
-    flights.image(order.key, content, lambda: _bring_and_report(order, repository, content))
+    keys = (order.key, (*order.key[:2], content.digest))
+    flights.image(keys, content, lambda: _bring_and_report(order, repository, content))
 
 
 def _bring_and_report(order: Order, repository: Repository, content: Content) -> None:
@@ -265,8 +266,9 @@ def _bring(load: _Load, content: Content, tags: list[str], depth: int) -> None:
         _bring(load, ask(load.order, digest), [], depth + 1)
     _bring_layers(load, parsed)
     call = load.order.call
-    # What is stored now was pushed now, however long its layers took.
-    call = replace(call, now=max(call.now, call.emulator.clock()))
+    # What is stored now was pushed now, however long its layers took; and by ECR, not by whoever pulls.
+    now = max(call.now, call.emulator.clock())
+    call = replace(call, now=now, principal=roles.CACHE, credential=None)
     push.put_image(call, load.repository, content.body, content.media_type, content.digest, tags)
 
 

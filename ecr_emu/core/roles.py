@@ -33,7 +33,8 @@ from ecr_emu.store import principals
 
 # Who asks for the role: templates name the first, cache rules either (ECR user guide).
 SERVICE = Principal("ecr.amazonaws.com", "", "service")
-OF_CACHE_RULES = (SERVICE, Principal("pullthroughcache.ecr.amazonaws.com", "", "service"))
+CACHE = Principal("pullthroughcache.ecr.amazonaws.com", "", "service")
+OF_CACHE_RULES = (SERVICE, CACHE)
 # How ECR calls its session (unverified).
 SESSION = "ecr"
 

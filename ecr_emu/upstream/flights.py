@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, BinaryIO
@@ -242,22 +242,30 @@ class Flights:
         finally:
             self._forget(self._shared, key)
 
-    def image(self, key: Hashable, content: Any, bring: Callable[[], None]) -> None:
-        """Have an image brought in by a thread, unless it is being brought; until then it is `pending`."""
+    def image(self, keys: Sequence[Hashable], content: Any, bring: Callable[[], None]) -> None:
+        """Have an image brought in by a thread, unless the first of its keys is being brought.
+
+        Until then it is `pending`, under all keys: who asks for it by its digest need not bring it again.
+        """
         with self._lock:
-            if key in self._pending:
+            if keys[0] in self._pending:
                 return
-            self._pending[key] = content
+            held = [key for key in keys if key not in self._pending]
+            self._pending.update(dict.fromkeys(held, content))
 
         def run() -> None:
             try:
                 if not self.is_closing:
                     bring()
             finally:
+                forget()
+
+        def forget() -> None:
+            for key in held:
                 self._forget(self._pending, key)
 
         if not self._images.do(run):
-            self._forget(self._pending, key)
+            forget()
 
     def pending(self, key: Hashable) -> Any:
         """The content of an image that is being brought in; None when it is not."""

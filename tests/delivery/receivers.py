@@ -1,12 +1,16 @@
-"""What tests deliver events to: a web server that remembers what it was sent."""
+"""What tests deliver events to: a web server that remembers what it was sent, and moto."""
 
 import json
+import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 PATIENCE_SECONDS = 30.0
@@ -77,3 +81,30 @@ def wait_for(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "this did not come about"
         time.sleep(0.02)
+
+
+@contextmanager
+def moto_server(log: Path) -> Iterator[str]:
+    """The URL of moto's server, which plays EventBridge and SQS, in a process of its own."""
+    running = re.compile(r"Running on (http://127\.0\.0\.1:\d+)")
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
+    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+        try:
+            wait_for(lambda: running.search(log.read_text()) or process.poll() is not None)
+            found = running.search(log.read_text())
+            assert found is not None, log.read_text()
+            yield found[1]
+        finally:
+            process.kill()
+
+
+def receive(sqs: Any, queue: str, count: int) -> list[dict[str, Any]]:
+    """The bodies of so many messages."""
+    found: list[dict[str, Any]] = []
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while len(found) < count:
+        assert time.monotonic() < deadline, f"only {len(found)} of {count} came"
+        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            found.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    return found

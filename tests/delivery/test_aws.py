@@ -1,10 +1,6 @@
 """Events reach EventBridge and SQS: moto's server in a process of its own, asked by boto3."""
 
 import json
-import re
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,28 +8,19 @@ import boto3
 import pytest
 
 from tests.clients import Running
-from tests.delivery.receivers import PATIENCE_SECONDS, wait_for
+from tests.delivery.receivers import moto_server, receive, wait_for
 from tests.delivery.test_deliverer import deliver, ids, written
 
 __all__ = ["deliver"]
 
-RUNNING = re.compile(r"Running on (http://127\.0\.0\.1:\d+)")
 REGION = "us-east-1"
 
 
 @pytest.fixture(scope="module")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a moto server."""
-    log = tmp_path_factory.mktemp("moto") / "log"
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
-    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
-        try:
-            wait_for(lambda: RUNNING.search(log.read_text()) or process.poll() is not None)
-            running = RUNNING.search(log.read_text())
-            assert running is not None, log.read_text()
-            yield running[1]
-        finally:
-            process.kill()
+    with moto_server(tmp_path_factory.mktemp("moto") / "log") as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)
@@ -56,18 +43,6 @@ def client(moto: str) -> Iterator[Callable[[str], Any]]:
     yield make
     for one in made:
         one.close()
-
-
-def receive(sqs: Any, queue: str, count: int) -> list[dict[str, Any]]:
-    """The bodies of so many messages."""
-    found: list[dict[str, Any]] = []
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while len(found) < count:
-        assert time.monotonic() < deadline, f"only {len(found)} of {count} came"
-        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
-            found.append(json.loads(message["Body"]))
-            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-    return found
 
 
 def test_a_rule_of_eventbridge_sends_a_push_on_to_a_queue(
