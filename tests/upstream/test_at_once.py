@@ -27,12 +27,12 @@ def rest() -> threading.Event:
 def cache(cached: Callable[..., Running], bad: Hostile, rest: threading.Event) -> Iterator[Running]:
     def pieces() -> Iterator[bytes]:
         yield LAYER[:HALF]
-        assert rest.wait(20)
+        assert rest.wait(60)
         yield LAYER[HALF:]
 
     bad.offer()
     bad.answers[BLOB] = in_pieces(len(LAYER), pieces)
-    running = cached(upstream_timeout=20)
+    running = cached(upstream_timeout=60)
     assert running.registry().request("GET", "/v2/quay/team/app/manifests/v1").body == IMAGE
     yield running
     rest.set()
@@ -92,7 +92,7 @@ def test_many_pulls_of_one_tag_ask_once(cached: Callable[..., Running], bad: Hos
         answer(handler)  # type: ignore[arg-type]
 
     bad.answers["/v2/team/app/manifests/v1"] = wait_first
-    cache = cached(upstream_timeout=20)
+    cache = cached(upstream_timeout=60)
     client = cache.registry()
     bodies: list[bytes] = []
 
