@@ -6,6 +6,7 @@ layers are read again with that file wanted. A large file is in a temporary file
 """
 
 import contextlib
+import io
 import posixpath
 import sqlite3
 import struct
@@ -107,13 +108,13 @@ class _Wanted:
 
     def reader(self, path: bytes, mode: int) -> Reader | None:
         """What reads a file that counts by where it is."""
-        folder = path.rpartition(b"/")[0]
         found = self.files.get(path)
-        if found is None and folder in self.folders and not is_checksum(path):
-            found = self.folders[folder]
-        if found is None and self.languages:
-            found = language_reader(path, mode)
-        return found
+        if found is not None:
+            return found
+        found = self.folders.get(path.rpartition(b"/")[0])
+        if found is not None and not is_checksum(path):
+            return found
+        return language_reader(path, mode) if self.languages else None
 
 
 class _Reading:
@@ -161,7 +162,8 @@ class _Reading:
             self._keep(path, reader, content)
 
     def _reader(self, path: bytes, mode: int) -> Reader | None:
-        return self.wanted.sources.get(path) or self.wanted.reader(path, mode)
+        sources = self.wanted.sources
+        return (sources.get(path) if sources else None) or self.wanted.reader(path, mode)
 
     def _keep(self, path: bytes, reader: Reader, content: Content) -> None:
         """Keep what a file says: for links to it, and as a file of its own where it is at a wanted place."""
@@ -216,7 +218,10 @@ def _content(reader: Reader, entry: tar.Entry, stream: Stream, budget: Budget) -
     if entry.size > longest:
         limit = "" if reader.longest else " (limit file_bytes)"
         return Content(problem=f"has {entry.size} bytes, more than {longest}{limit}")
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
+    if entry.size <= _IN_MEMORY:
+        # Most files are in one piece, which is not copied.
+        return _parsed(reader, io.BytesIO(b"".join(stream.exactly(entry.size))), budget)
+    with tempfile.TemporaryFile() as file:
         for piece in stream.exactly(entry.size):
             file.write(piece)
         file.seek(0)

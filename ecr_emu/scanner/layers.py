@@ -142,12 +142,13 @@ class Stream:
 
     def skip(self, size: int) -> None:
         """Pass over `size` bytes. Raises Damaged where they end before."""
-        while size > len(self._chunk) - self._at:
-            size -= len(self._chunk) - self._at
+        end = self._at + size
+        while end > len(self._chunk):
+            end -= len(self._chunk)
             self._at = len(self._chunk)
             if not self._next():
                 raise Damaged("ends in the middle of a file")
-        self._at += size
+        self._at = end
 
     def drain(self) -> None:
         """Read to the end, which is where a decompressor finds the checksum."""

@@ -5,6 +5,8 @@ that follows another, and its stream mode copies what is skipped. What a
 header means where the documents differ is as docker takes it, which is Go's archive/tar.
 """
 
+import functools
+import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +18,9 @@ BLOCK = 512
 LONGEST_EXTENSION = 1 << 20
 LONGEST_PATH = 4096
 _END = bytes(BLOCK)
-_SPACES, _ADLER_PRIME, _LARGEST_SUM = b" " * 8, 65521, 255 * BLOCK
+_SUM_OF_SPACES, _ADLER_PRIME, _LARGEST_SUM = 8 * ord(" "), 65521, 255 * BLOCK
+# Name, mode, size, type, link, magic and the beginning of the name where it is long.
+_HEADER = struct.Struct("100s8s16x12s20xc100s6s82x155s12x")
 
 REGULAR, HARDLINK, SYMLINK, FOLDER, SPECIAL = "regular", "hardlink", "symlink", "folder", "special"
 _KINDS = {
@@ -64,7 +68,7 @@ def entries(stream: Stream, budget: Budget) -> Iterator[Entry]:
             _skip_sparse_map(stream, header, budget)
         before = stream.position
         yield entry
-        stream.skip(entry.size + -entry.size % BLOCK - (stream.position - before))
+        stream.skip(entry.size + -entry.size % BLOCK - stream.position + before)
     stream.drain()
 
 
@@ -73,12 +77,13 @@ def _check(header: bytes) -> None:
     if len(header) < BLOCK:
         raise Damaged("ends in the middle of a header")
     # The low half of Adler-32 is the sum modulo a prime (RFC 1950), and fourteen times as fast.
+    field = header[148:156]
     try:
-        expected = int(header[148:156].strip(b" \0"), 8)
+        expected = int(field.strip(b" \0"), 8)
     except ValueError:
         expected = -1
-    actual = zlib.adler32(header[156:], zlib.adler32(_SPACES, zlib.adler32(header[:148], 0))) & 0xFFFF
-    if actual != expected % _ADLER_PRIME or not 0 <= expected <= _LARGEST_SUM:
+    actual = (zlib.adler32(header, 0) & 0xFFFF) - sum(field) + _SUM_OF_SPACES
+    if (actual - expected) % _ADLER_PRIME or not 0 <= expected <= _LARGEST_SUM:
         raise Damaged("is not a tar archive, or is damaged: a header's checksum is wrong")
 
 
@@ -92,6 +97,10 @@ def _number(field: bytes) -> int:
         return int(digits, 8) if digits.strip() else 0
     except ValueError:
         raise Damaged("a header has a number that is none") from None
+
+
+# An archive has a handful of modes.
+_mode = functools.lru_cache(256)(_number)
 
 
 def _size(header: bytes) -> int:
@@ -140,23 +149,23 @@ def _records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _entry(header: bytes, size: int, extension: dict[bytes, bytes]) -> Entry:
-    flag = header[156:157]
-    name = header[:100].partition(b"\0")[0]
-    if header[257:263] == b"ustar\0" and header[345]:
-        name = header[345:500].partition(b"\0")[0] + b"/" + name
-    link = header[157:257].partition(b"\0")[0] if header[157] else b""
+    name, mode, _, flag, link, magic, prefix = _HEADER.unpack(header)
+    name, _, _ = name.partition(b"\0")
+    if magic == b"ustar\0" and prefix[0]:
+        name = prefix.partition(b"\0")[0] + b"/" + name
+    link = link.partition(b"\0")[0] if link[0] else b""
     sparse = flag == b"S"
     if extension:
         name = extension.get(b"GNU.sparse.name", extension.get(b"path", name))
         link = extension.get(b"linkpath", link)
         sparse = sparse or any(key.startswith(b"GNU.sparse.") for key in extension)
         size = _pax_size(extension, size) if header[156] not in _HEADER_ONLY else 0
-    if max(len(name), len(link)) > LONGEST_PATH or b"\0" in name:
+    if len(name) > LONGEST_PATH or len(link) > LONGEST_PATH or b"\0" in name:
         raise Damaged(f"a name has {max(len(name), len(link))} bytes, more than {LONGEST_PATH}, or a zero")
     kind = _KINDS.get(flag, SPECIAL)
     if kind is REGULAR and name.endswith(b"/"):
         kind = FOLDER
-    return Entry(name, kind, size, _number(header[100:108]), link, sparse)
+    return Entry(name, kind, size, _mode(mode), link, sparse)
 
 
 def _pax_size(extension: dict[bytes, bytes], size: int) -> int:

@@ -42,6 +42,7 @@ _ARCHIVE = Reader(read_archive)
 PROGRAM = Reader(read_program, magic=ELF_MAGIC)
 
 _ARCHIVE_ENDINGS = tuple(ending.encode() for ending in ARCHIVES)
+_ENDINGS = (*_ARCHIVE_ENDINGS, b".egg-info", b".gemspec")
 _ANY_EXECUTE_BIT = 0o111
 
 
@@ -59,7 +60,8 @@ def language_reader(path: bytes, mode: int) -> Reader | None:
         return _METADATA if folder.endswith((b".egg-info", b"EGG-INFO")) else None
     if name == b"package.json":
         return _PACKAGE_JSON if is_module(path) else None
-    return _by_ending(folder, name) or (PROGRAM if mode & _ANY_EXECUTE_BIT else None)
+    by_ending = _by_ending(folder, name) if name.endswith(_ENDINGS) else None
+    return by_ending or (PROGRAM if mode & _ANY_EXECUTE_BIT else None)
 
 
 def _by_ending(folder: bytes, name: bytes) -> Reader | None:
