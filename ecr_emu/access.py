@@ -60,7 +60,7 @@ def check_elsewhere(call: "Call", action: str, resource: str) -> None:
     """
     if call.emulator.settings.auth == "open":
         return
-    arguments = _identity(call)
+    arguments = caller_policies(call)
     context = Late(lambda: _context(call))
     request = Request(call.principal, action, resource, call.principal.account, context)
     decision = evaluate(request, **arguments)
@@ -143,7 +143,7 @@ def _look_up(
     if asked == actions.ALL:
         # What is about no repository comes from identity policies only (reference, control plane 7.5).
         resource = [replace(one, allowances=()) for one in resource]
-    arguments = {**_identity(call), "resource": resource}
+    arguments = {**caller_policies(call), "resource": resource}
     everything = _all_policies(call, resource)
     request = Request(call.principal, action, asked, registry.account, NOTHING_MORE)
     asks_context = any(one.asks_context(request) for policy in everything for one in policy.statements)
@@ -156,7 +156,7 @@ def _context(call: "Call") -> Context:
     return {**call.client.context, **_of_time(call), **_of_identity(call)}
 
 
-def _identity(call: "Call") -> dict[str, Any]:
+def caller_policies(call: "Call") -> dict[str, Any]:
     """The policies of the caller's side."""
     if call.credential is None:
         return {"identity": None}

@@ -18,6 +18,10 @@ from ecr_emu.store import images, layers, repositories
 from ecr_emu.store.images import Content, Image
 from ecr_emu.store.repositories import Repository
 
+# With this header a push or a deletion is what replication brings from another emulator: it goes no further,
+# and the caller must be allowed ecr:ReplicateImage (docs/replication.md).
+COPY_HEADER = "X-Ecr-Emu-Replication"
+
 
 class NotCopied(Exception):
     """Why an image was not copied, and why images that it lists were not: codes of errors."""

@@ -152,11 +152,6 @@ def session_arn(name: Name, session: str) -> str:
     return f"arn:aws:sts::{name.account}:assumed-role/{name.name}/{session}"
 
 
-def session_principal(role: Name, role_arn: str, session: str, unique_id: str) -> Principal:
-    """A session of a role that nobody has a key for: a service uses it."""
-    return Principal(session_arn(role, session), role.account, "assumed-role", role_arn, unique_id=unique_id)
-
-
 def parse_arn(arn: str) -> tuple[Name, str | None] | None:
     """Which principal an ARN means and the name of the session, if it is one; None when it means none."""
     if match := _ARN.fullmatch(arn):

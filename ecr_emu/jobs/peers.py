@@ -17,7 +17,7 @@ import orjson
 
 from ecr_emu.context import Emulator
 from ecr_emu.core import push
-from ecr_emu.core.replicate import NotCopied, code_of
+from ecr_emu.core.replicate import COPY_HEADER, NotCopied, code_of
 from ecr_emu.domain import principals as identities
 from ecr_emu.domain import sigv4, timestamps
 from ecr_emu.domain.manifests import Layer, Manifest
@@ -31,7 +31,6 @@ from ecr_emu.store.deletions import Deletion
 from ecr_emu.store.images import Image
 from ecr_emu.store.repositories import Repository
 
-COPY_HEADER = "X-Ecr-Emu-Replication"
 TARGET = "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken"
 # What the access keys of accounts are signed with that nobody verifies.
 UNVERIFIED = "unverified"

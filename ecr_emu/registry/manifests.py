@@ -8,7 +8,7 @@ from ecr_emu.core import delete as deleting
 from ecr_emu.core import pull, push, replicate
 from ecr_emu.domain import names
 from ecr_emu.domain.manifests import MAX_MANIFEST_BYTES
-from ecr_emu.registry.request import COPY_HEADER, Request
+from ecr_emu.registry.request import Request
 from ecr_emu.store import images
 from ecr_emu.wsgi import Response, read_body
 
@@ -89,7 +89,7 @@ def _delete_copy(request: Request) -> Response:
     is_by_digest = ":" in request.reference
     digest, tag = request.reference, ""
     if not is_by_digest:
-        digest, tag = request.header(COPY_HEADER) or "", request.reference
+        digest, tag = request.header(replicate.COPY_HEADER) or "", request.reference
     call = request.call
     with call.store.write() as transaction:
         replicate.delete_copy(transaction, call.registry, request.name, digest, tag, call.now)

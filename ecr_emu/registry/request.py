@@ -18,9 +18,6 @@ MAX_PAGE = 1000
 DEFAULT_PAGE = 100
 
 
-# With this header a push or a deletion is what replication brings from another emulator: it goes no further,
-# and the caller must be allowed ecr:ReplicateImage (docs/replication.md).
-COPY_HEADER = "X-Ecr-Emu-Replication"
 REPLICATE = "ecr:ReplicateImage"
 _STEPS_OF_COPIES = {
     "ecr:BatchCheckLayerAvailability",
@@ -63,7 +60,7 @@ class Request:
         """Where a copy comes from: the caller's account, in the region that the header says."""
         if not self.is_copy:
             return None
-        return Registry(self.call.principal.account, (self.header(COPY_HEADER) or "")[:64])
+        return Registry(self.call.principal.account, (self.header(replicate.COPY_HEADER) or "")[:64])
 
     @property
     def body(self) -> Readable:

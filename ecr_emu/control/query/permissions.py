@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ecr_emu import errors
+from ecr_emu import access, errors
 from ecr_emu.context import Call
 from ecr_emu.decisions import Record
 from ecr_emu.domain import timestamps
@@ -24,7 +24,7 @@ def check(call: Call, action: str, resource: str, more: Context) -> None:
     if call.credential is None:
         return
     request = Request(call.principal, action, resource, call.principal.account, _context(call, more))
-    decision = _decide(call, request, _policies(call))
+    decision = _decide(call, request, access.caller_policies(call))
     if not decision.allowed:
         raise errors.iam_denied(call.principal.arn, action, resource, decision.because)
 
@@ -44,7 +44,7 @@ def check_trust(call: Call, action: str, role: str, account: str, trust: Policie
     because = because.replace("in a resource-based policy", "in the role trust policy")
     if decision.allowed:
         request = Request(call.principal, action, role, account, context)
-        decision = _decide(call, request, {**_policies(call), "resource": trust})
+        decision = _decide(call, request, {**access.caller_policies(call), "resource": trust})
         because = decision.because
     if not decision.allowed:
         raise errors.iam_denied(call.principal.arn, action, role, because)
@@ -69,18 +69,6 @@ def _decide(call: Call, request: Request, policies: Mapping[str, Any]) -> Decisi
 
 def _record(call: Call, request: Request, policies: Mapping[str, Any], decision: Decision) -> None:
     call.emulator.decisions.append(Record(call.request_id, call.now, request, policies, decision))
-
-
-def _policies(call: Call) -> dict[str, Any]:
-    """The policies of the caller's side."""
-    if call.credential is None:
-        return {"identity": None}
-    identity = call.credential.identity
-    return {
-        "identity": identity.policies,
-        "boundary": identity.boundary,
-        "session": call.credential.session_policies,
-    }
 
 
 def _context(call: Call, more: Context) -> Context:
