@@ -26,12 +26,24 @@ from ecr_emu.store.database import Database, NewerSchema
 from ecr_emu.wsgi import Environ, StartResponse, content_length
 
 DATABASE_FILE = "metadata.db"
+# How the names of operations begin that change nothing.
+READING = ("BatchCheck", "BatchGet", "Describe", "Get", "List")
 
 log = logging.getLogger(__name__)
 
 
 class CannotStart(RuntimeError):
     """Why the emulator cannot start, in one line that says what to do."""
+
+
+def is_quick(environ: Environ) -> bool:
+    """Whether a request only reads what is in the database, as a rule (waiting.py)."""
+    method: str = environ["REQUEST_METHOD"]
+    if method == "POST":
+        target: str = environ.get("HTTP_X_AMZ_TARGET", "")
+        return target.rpartition(".")[2].startswith(READING)
+    path: str = environ["PATH_INFO"]
+    return method in ("GET", "HEAD") and path.startswith(("/v2", layer_urls.PREFIX))
 
 
 class Application:

@@ -27,18 +27,23 @@ BELOW_CORE = {
     "metrics",
     "settings",
     "upstream",
+    "waiting",
 }
 ENTRANCE = BELOW_CORE | {"core", "wsgi"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "settings": set(),
     "domain": set(),
-    "store": {"domain", "errors"},
+    "store": {"domain", "errors", "waiting"},
     "blobs": {"domain", "errors"},
     "scanner": {"domain"},
-    "upstream": {"domain"},
+    "upstream": {"domain", "waiting"},
     "clock": {"store"},
-    "decisions": {"domain"},
+    "decisions": {"domain", "waiting"},
+    "waiting": set(),
+    "threads": set(),
+    "request_body": set(),
+    "gateway": {"request_body", "threads", "waiting", "wsgi"},
     "metrics": set(),
     "access": {"decisions", "domain", "store", "errors"},
     "context": {

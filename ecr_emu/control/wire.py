@@ -19,7 +19,7 @@ from ecr_emu.control.model import Model, load
 from ecr_emu.core import trail
 from ecr_emu.errors import EcrError
 from ecr_emu.metrics import OPERATION
-from ecr_emu.wsgi import Environ, Response, StartResponse, drain, read_body, respond
+from ecr_emu.wsgi import Environ, Response, StartResponse, drain, new_request_id, read_body, respond
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 # A layer part of 20,971,520 bytes in base64, and room for the other members.
@@ -64,7 +64,7 @@ class Control:
             raise ValueError(error.message) from None
 
     def handle(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        request_id = str(uuid.uuid4())
+        request_id = str(uuid.UUID(new_request_id(), version=4))
         try:
             built = self._find(environ)
             environ[OPERATION] = built.name

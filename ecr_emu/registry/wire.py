@@ -6,7 +6,6 @@ Every step of a data-plane request is on this page, and its only `try`.
 import base64
 import binascii
 import logging
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
@@ -22,7 +21,7 @@ from ecr_emu.registry import blobs, manifests, referrers, routes, tags, trail, u
 from ecr_emu.registry.errors import render
 from ecr_emu.registry.request import Request, action_of
 from ecr_emu.store import principals
-from ecr_emu.wsgi import Environ, Response, StartResponse, client, drain, origin, respond
+from ecr_emu.wsgi import Environ, Response, StartResponse, client, drain, new_request_id, origin, respond
 
 # No login token of ours makes a longer header.
 MAX_REMEMBERED_BYTES = 2048
@@ -69,7 +68,7 @@ _STEPS: Mapping[str, Mapping[str, Step]] = {
 
 def handle(emulator: Emulator, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer a request under /v2/."""
-    request_id = secrets.token_hex(16)
+    request_id = new_request_id()
     try:
         response = _answer(emulator, environ, request_id)
     except EcrError as error:

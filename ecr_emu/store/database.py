@@ -14,6 +14,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ecr_emu.waiting import may_wait
+
 # How long a writer waits for one in another process (the sweeper) before it gives up.
 BUSY_TIMEOUT_SECONDS = 30.0
 
@@ -50,20 +52,9 @@ class Database:
             self.close()
             raise
 
-    @contextlib.contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
+    def read(self) -> "Reading":
         """A connection in autocommit: every statement sees the last commit."""
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._open()
-        try:
-            yield connection
-        finally:
-            self._idle.append(connection)
-            # A request whose client has left may end after the server has.
-            if self._is_closed:
-                self.close()
+        return Reading(self)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -81,6 +72,7 @@ class Database:
 
         Never held while bytes move: every other writer waits for it.
         """
+        may_wait()
         # SQLite makes waiting writers sleep and try again; a lock hands over at once.
         with self._writing, self.read() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -130,6 +122,19 @@ class Database:
             with self._arranging:
                 self._listeners = tuple(one for one in self._listeners if one is not written)
 
+    def take(self) -> sqlite3.Connection:
+        """A connection that nobody else has until it is given back."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._open()
+
+    def give_back(self, connection: sqlite3.Connection) -> None:
+        self._idle.append(connection)
+        # A request whose client has left may end after the server has.
+        if self._is_closed:
+            self.close()
+
     def close(self) -> None:
         """Close the connections that nobody uses; those in use are closed when they come back."""
         self._is_closed = True
@@ -152,6 +157,22 @@ class Database:
             connection.close()
             raise
         return connection
+
+
+class Reading:
+    """A connection of the pool while a block uses it. A generator would cost as much as a look-up."""
+
+    __slots__ = ("_connection", "_database")
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._connection = self._database.take()
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._database.give_back(self._connection)
 
 
 def schema_files() -> list[tuple[int, str]]:
