@@ -8,22 +8,21 @@ import time
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ecr_emu.blobs.filesystem import FileBlobs
 from ecr_emu.clock import Clock, UserClock
 from ecr_emu.context import Emulator
-from ecr_emu.control.query import forms
-from ecr_emu.control.wire import Control
-from ecr_emu.core import layer_urls
 from ecr_emu.core.keys import load_keys
-from ecr_emu.domain.registries import HostNames, Registry
-from ecr_emu.jobs.runner import Runner
+from ecr_emu.domain.registries import LAYER_URLS, HostNames, Registry
 from ecr_emu.metrics import OPERATION, UNKNOWN, announced
-from ecr_emu.registry import wire as registry_wire
 from ecr_emu.settings import Settings
 from ecr_emu.store.database import Database, NewerSchema
 from ecr_emu.wsgi import Environ, StartResponse, content_length
+
+if TYPE_CHECKING:
+    from ecr_emu.control.wire import Control
+    from ecr_emu.jobs.runner import Runner
 
 DATABASE_FILE = "metadata.db"
 # How the names of operations begin that change nothing.
@@ -43,7 +42,7 @@ def is_quick(environ: Environ) -> bool:
         target: str = environ.get("HTTP_X_AMZ_TARGET", "")
         return target.rpartition(".")[2].startswith(READING)
     path: str = environ["PATH_INFO"]
-    return method in ("GET", "HEAD") and path.startswith(("/v2", layer_urls.PREFIX))
+    return method in ("GET", "HEAD") and path.startswith(("/v2", LAYER_URLS))
 
 
 class Application:
@@ -51,8 +50,6 @@ class Application:
 
     def __init__(self, emulator: Emulator, lock: int) -> None:
         self.emulator = emulator
-        self.control = Control(emulator)
-        self.runner = Runner(emulator)
         self._lock = lock
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -80,18 +77,46 @@ class Application:
             start_response = _logged(environ, start_response)
         path = environ["PATH_INFO"]
         if path.startswith("/v2/") or path == "/v2":
-            return registry_wire.handle(self.emulator, environ, start_response)
-        if path.startswith(layer_urls.PREFIX):
-            return registry_wire.handle_layer_url(self.emulator, environ, start_response)
+            registry: Iterable[bytes] = self._registry.handle(self.emulator, environ, start_response)
+            return registry
+        if path.startswith(LAYER_URLS):
+            layer: Iterable[bytes] = self._registry.handle_layer_url(self.emulator, environ, start_response)
+            return layer
         if path.startswith(("/_emu/", "/moto-api/")):
             environ[OPERATION] = "page"
             pages: Iterable[bytes] = self._pages(environ, start_response)
             return pages
-        if forms.is_query(environ):
+        if self._forms.is_query(environ):
             environ[OPERATION] = "IAM and STS"
             answer: Iterable[bytes] = self._query(self.emulator, environ, start_response)
             return answer
         return self.control.handle(environ, start_response)
+
+    # Each part is imported when it is first asked for: a start needs none of them.
+
+    @cached_property
+    def control(self) -> "Control":
+        from ecr_emu.control.wire import Control
+
+        return Control(self.emulator)
+
+    @cached_property
+    def runner(self) -> "Runner":
+        from ecr_emu.jobs.runner import Runner
+
+        return Runner(self.emulator)
+
+    @cached_property
+    def _registry(self) -> Any:
+        from ecr_emu.registry import wire
+
+        return wire
+
+    @cached_property
+    def _forms(self) -> Any:
+        from ecr_emu.control.query import forms
+
+        return forms
 
     @cached_property
     def _query(self) -> Any:

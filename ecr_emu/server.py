@@ -7,12 +7,17 @@ class, the part that does the work, on sockets of its own (docs/decisions/0002-s
 """
 
 import errno
+import importlib.util
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
+from importlib.machinery import PathFinder
+from types import SimpleNamespace
 from typing import Any
 
 from ecr_emu.app import CannotStart
@@ -123,11 +128,7 @@ class Server:
         self._running.clear()
 
     def _serve(self, listener: socket.socket) -> object:
-        from granian import _granian
-        from granian.http import HTTP1Settings
-
-        # The stubs of this private part lag behind it.
-        granian: Any = _granian
+        granian = _granian()
         no_tls: tuple[Any, ...] = (False, None, None, None, "tls1.3", None, [], False)
         worker = granian.RSGIWorker(
             1,
@@ -139,7 +140,7 @@ class Server:
             IDLE_THREAD_SECONDS,
             BACKLOG,
             "auto",
-            HTTP1Settings(),
+            _HTTP1,
             None,
             False,
             None,
@@ -156,6 +157,12 @@ class Server:
         return worker
 
 
+# granian's settings of HTTP/1 as it has them by default; it reads them by these names.
+_HTTP1 = SimpleNamespace(
+    header_read_timeout=30_000, keep_alive=True, max_buffer_size=8192 + 4096 * 100, pipeline_flush=False
+)
+
+
 class _NoLoop:
     """Stands where granian wants an event loop: what it would schedule is done at once.
 
@@ -168,19 +175,32 @@ class _NoLoop:
     call_soon_threadsafe = call_soon
 
 
+@cache
+def _granian() -> Any:
+    """granian's compiled part, which does all the work. The package around it imports asyncio and more.
+
+    Its stubs lag behind it, so it has no types here.
+    """
+    name = "granian._granian"
+    if name not in sys.modules:
+        package = importlib.util.find_spec("granian")
+        spec = package and PathFinder.find_spec(name, package.submodule_search_locations)
+        if spec is None or spec.loader is None:
+            raise CannotStart("granian is not installed as it should be; install ecr-emu again")
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
 def _scheduler(gateway: Gateway, loop: _NoLoop) -> object:
     """What granian hands its requests to, in place of its own, which makes a task of each."""
-    from granian import _granian
 
-    base: Any = _granian.CallbackScheduler
+    def begin(scheduler: Any, *_: Any) -> None:
+        scheduler._schedule_fn = gateway.schedule
 
-    class Scheduler(base):  # type: ignore[misc]
-        def __init__(self, *_: Any) -> None:
-            super().__init__()
-            self._schedule_fn = gateway.schedule
-
+    kind: Any = type("Scheduler", (_granian().CallbackScheduler,), {"__init__": begin})
     nothing = (None, lambda *_: None, lambda *_: None)
-    return Scheduler(loop, None, *nothing)
+    return kind(loop, None, *nothing)
 
 
 class StopSignal:

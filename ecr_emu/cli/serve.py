@@ -74,10 +74,11 @@ def _serve(settings: Settings, asked_to_stop: "StopSignal") -> None:
     application = build(settings)
     server = Server(application, sockets, is_quick)
     server.start()
-    application.runner.start()
-    application.deliverer.start()
     host = "127.0.0.1" if settings.host == "localhost" else settings.host
     click.echo(f"ready: http://{f'[{host}]' if ':' in host else host}:{settings.port}")
+    # The first request need not wait for these.
+    application.runner.start()
+    application.deliverer.start()
     asked_to_stop.wait()
     server.stop()
     application.runner.stop()

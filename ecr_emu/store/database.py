@@ -191,11 +191,11 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    """Bring the schema up to date, each numbered file in a transaction of its own."""
+    """Bring the schema up to date, in one transaction: of a new file each would have to be synced."""
     files = schema_files()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > files[-1][0]:
         raise NewerSchema(f"schema {version} is newer than {files[-1][0]}")
-    for number, sql in files:
-        if number > version:
-            connection.executescript(f"BEGIN IMMEDIATE; {sql}; PRAGMA user_version={number}; COMMIT;")
+    steps = [f"{sql}; PRAGMA user_version={number};" for number, sql in files if number > version]
+    if steps:
+        connection.executescript(f"BEGIN IMMEDIATE; {' '.join(steps)} COMMIT;")
