@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterable
 from functools import cached_property
@@ -51,6 +52,7 @@ class Application:
     def __init__(self, emulator: Emulator, lock: int) -> None:
         self.emulator = emulator
         self._lock = lock
+        self._making = threading.Lock()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request, and count it."""
@@ -104,7 +106,10 @@ class Application:
     def runner(self) -> "Runner":
         from ecr_emu.jobs.runner import Runner
 
-        return Runner(self.emulator)
+        # One alone, whoever asks first: it knows which jobs are under way.
+        with self._making:
+            made: Runner = self.__dict__.setdefault("runner", Runner(self.emulator))
+            return made
 
     @cached_property
     def _registry(self) -> Any:
