@@ -116,9 +116,9 @@ def build(settings: Settings, clock: Clock = time.time) -> Application:
     """An emulator on the data folder of the settings. Raises CannotStart."""
     folder = settings.data_dir
     lock = claim(folder)
-    durable = not settings.ephemeral
+    durable = settings.is_durable
     try:
-        blobs, keys = FileBlobs(folder, durable=durable), load_keys(folder)
+        blobs, keys = FileBlobs(folder, durable=durable), load_keys(folder, durable=durable)
         hosts = HostNames(Registry(settings.account, settings.region), settings.registry_host, settings.port)
         # The last that can fail: nobody would close it again.
         store = open_database(folder, durable=durable)

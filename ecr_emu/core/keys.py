@@ -100,7 +100,7 @@ class Keys:
             return None
 
 
-def load_keys(folder: Path) -> Keys:
+def load_keys(folder: Path, *, durable: bool = True) -> Keys:
     """The key of a data folder, made on first use."""
     path = folder / "key"
     try:
@@ -110,6 +110,7 @@ def load_keys(folder: Path) -> Keys:
         with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
             file.write(secrets.token_bytes(32))
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         fresh.rename(path)
         return Keys(path.read_bytes())

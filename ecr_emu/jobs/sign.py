@@ -45,7 +45,7 @@ def run(
         _leave(store, job, None, None)
         return None
     hosts = HostNames(Registry(settings.account, settings.region), settings.registry_host, settings.port)
-    keys = load_keys(settings.data_dir)
+    keys = load_keys(settings.data_dir, durable=settings.is_durable)
     emulator = Emulator(settings, store, blobs, hosts, keys, UserClock(store))
     signer = Principal("signer.amazonaws.com", repository.registry.account, "service")
     call = Call(emulator, signer, repository.registry, "", due.due_at)

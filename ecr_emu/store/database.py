@@ -1,7 +1,7 @@
 """The SQLite file: its schema, its connections, and the one way to write.
 
-WAL, so that readers never wait. Every acknowledged write is synced (`synchronous=FULL`), but for an
-ephemeral server, whose data nobody wants back.
+WAL, so that readers never wait. Every acknowledged write is synced (`synchronous=FULL`), unless the server was
+told that nothing should wait for the disk (docs/decisions/0019-durability.md).
 """
 
 import contextlib
