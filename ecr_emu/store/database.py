@@ -14,8 +14,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ecr_emu.store.group import Group
+
 # How long a writer waits for one in another process (the sweeper) before it gives up.
 BUSY_TIMEOUT_SECONDS = 30.0
+
+# How many writers share a commit at most: the first of them waits for the last.
+MAX_GROUP = 64
 
 # How many answers are remembered between two writes.
 MAX_REMEMBERED = 4096
@@ -35,6 +40,8 @@ class Database:
         self._synchronous = "FULL" if durable else "OFF"
         self._idle: deque[sqlite3.Connection] = deque()
         self._writing = threading.Lock()
+        self._waiting = 0
+        self._group: Group | None = None
         self._is_closed = False
         self._revision = 0
         self._remembered: dict[Hashable, tuple[int, Any]] = {}
@@ -53,17 +60,11 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """A connection in autocommit: every statement sees the last commit."""
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._open()
+        connection = self._take()
         try:
             yield connection
         finally:
-            self._idle.append(connection)
-            # A request whose client has left may end after the server has.
-            if self._is_closed:
-                self.close()
+            self._give_back(connection)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -79,21 +80,54 @@ class Database:
     def write(self) -> Iterator[sqlite3.Connection]:
         """One write transaction, committed at the end and rolled back on any error.
 
-        Never held while bytes move: every other writer waits for it.
+        Never held while bytes move: every other writer waits for it. Writers that wait already are let in before
+        the commit, each in a savepoint of its own, so that all of them wait for the disk once. None goes on
+        before the commit is done; when it fails, it has failed for all of them.
         """
-        # SQLite makes waiting writers sleep and try again; a lock hands over at once.
-        with self._writing, self.read() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._turn():
+            group = self._group or self._begin()
             try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                # On a full disk SQLite rolls back by itself.
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+                with group.member():
+                    yield group.connection
+            finally:
+                if group.is_broken or not self._waiting or group.size >= MAX_GROUP:
+                    self._commit(group)
+        group.ended.wait()
+        if group.failure is not None:
+            raise group.failure
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Be the one who writes; until then, be counted among those who wait."""
+        # SQLite makes waiting writers sleep and try again; a lock hands over at once.
+        with self._arranging:
+            self._waiting += 1
+        self._writing.acquire()
+        with self._arranging:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    def _begin(self) -> Group:
+        connection = self._take()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._give_back(connection)
+            raise
+        self._group = Group(connection)
+        return self._group
+
+    def _commit(self, group: Group) -> None:
+        self._group = None
+        group.commit()
+        self._give_back(group.connection)
+        if group.size and not group.is_broken:
             # Nobody has been told of the commit yet, so nobody can miss it.
             self.forget()
+        group.ended.set()
 
     def recall(self, key: Hashable, load: Callable[[sqlite3.Connection], Answer]) -> Answer:
         """What `load` reads, remembered until something is written.
@@ -136,6 +170,18 @@ class Database:
         with contextlib.suppress(IndexError):
             while True:
                 self._idle.pop().close()
+
+    def _take(self) -> sqlite3.Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._open()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        self._idle.append(connection)
+        # A request whose client has left may end after the server has.
+        if self._is_closed:
+            self.close()
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
