@@ -41,8 +41,8 @@ SETTINGS = (
     Setting(
         "durability",
         "safe",
-        "What an answer means. safe: the disk has it, and it survives a loss of power. fast: nothing waits for "
-        "the disk, and it survives a kill -9 only; so it is with --ephemeral.",
+        "What an answer means. safe: the disk has it, and it survives a loss of power. fast: nothing waits "
+        "for the disk, and it survives a kill -9 only; so it is with --ephemeral.",
         DURABILITIES,
     ),
     Setting("account", DEFAULT_ACCOUNT, "Account of callers whose access key names none."),

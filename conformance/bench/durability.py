@@ -1,4 +1,4 @@
-"""What `--durability` costs: pushes and PutImage on a server that waits for the disk and on one that does not.
+"""What `--durability` costs: pushes and PutImage on a server that waits for the disk and on one that won't.
 
 `python -m conformance.bench.durability [--seconds S]` serves both on loopback and asks them in turn.
 """

@@ -126,7 +126,9 @@ def _place(call: Call, content: bytes) -> Blob:
     digest, upload_id = _digest(content), str(uuid.uuid4())
     with call.blobs.upload(upload_id) as file:
         file.append(io.BytesIO(content), 0)
-        return Blob(digest, call.blobs.place(upload_id, digest), len(content))
+        blob = Blob(digest, call.blobs.place(upload_id, digest), len(content))
+    call.blobs.discard(upload_id)
+    return blob
 
 
 def _digest(content: bytes) -> str:

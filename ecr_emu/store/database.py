@@ -1,7 +1,7 @@
 """The SQLite file: its schema, its connections, and the one way to write.
 
-WAL, so that readers never wait. Every acknowledged write is synced (`synchronous=FULL`), unless the server was
-told that nothing should wait for the disk (docs/decisions/0019-durability.md).
+WAL, so that readers never wait. Every acknowledged write is synced (`synchronous=FULL`), unless the server
+was told that nothing should wait for the disk (docs/decisions/0019-durability.md).
 """
 
 import contextlib
@@ -80,9 +80,9 @@ class Database:
     def write(self) -> Iterator[sqlite3.Connection]:
         """One write transaction, committed at the end and rolled back on any error.
 
-        Never held while bytes move: every other writer waits for it. Writers that wait already are let in before
-        the commit, each in a savepoint of its own, so that all of them wait for the disk once. None goes on
-        before the commit is done; when it fails, it has failed for all of them.
+        Never held while bytes move: every other writer waits for it. Writers that wait already are let in
+        before the commit, each in a savepoint of its own, so that all of them wait for the disk once. None
+        goes on before the commit is done; when it fails, it has failed for all of them.
         """
         with self._turn():
             group = self._group or self._begin()
