@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ecr_emu.blobs.filesystem import FileBlobs
+from ecr_emu.blobs.filesystem import FileBlobs, sync
 from ecr_emu.clock import Clock, UserClock
 from ecr_emu.context import Emulator
 from ecr_emu.control.query import forms
@@ -115,8 +115,8 @@ class Application:
 def build(settings: Settings, clock: Clock = time.time) -> Application:
     """An emulator on the data folder of the settings. Raises CannotStart."""
     folder = settings.data_dir
-    lock = claim(folder)
     durable = settings.is_durable
+    lock = claim(folder, durable=durable)
     try:
         blobs, keys = FileBlobs(folder, durable=durable), load_keys(folder, durable=durable)
         hosts = HostNames(Registry(settings.account, settings.region), settings.registry_host, settings.port)
@@ -190,10 +190,14 @@ def _unwritable(folder: Path, error: OSError) -> CannotStart:
     return CannotStart(f"cannot write to {folder} ({error.strerror}); give another folder with --data-dir")
 
 
-def claim(folder: Path) -> int:
+def claim(folder: Path, *, durable: bool = True) -> int:
     """Make the folder and lock it: two servers on one folder would not see each other's uploads."""
     try:
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+        if durable:
+            for path in missing:
+                sync(path.parent)
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise _unwritable(folder, error) from None
