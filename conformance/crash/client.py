@@ -57,8 +57,18 @@ class Client:
 
     def run(self, wire: Wire) -> None:
         """Work until the server is gone."""
+        try:
+            while True:
+                self.work(wire, 1)
+        except Unanswered:
+            return
+        finally:
+            wire.close()
+
+    def work(self, wire: Wire, deeds: int) -> None:
+        """Do so many things by chance. Raises Unanswered."""
         self.uploads.wire = wire
-        deeds: tuple[tuple[Callable[[Wire], None], int], ...] = (
+        ways: tuple[tuple[Callable[[Wire], None], int], ...] = (
             (self.push_image, 30),
             (self.push_index, 4),
             (self.retag, 14),
@@ -71,18 +81,12 @@ class Client:
             (self.repository, 3),
             (self.pull, 8),
         )
-        choices, weights = zip(*deeds, strict=True)
-        try:
-            while True:
-                (deed,) = self.random.choices(choices, weights)
-                try:
-                    deed(wire)
-                except Refused:
-                    self.ledger.acknowledged["refused: a layer is gone"] += 1
-        except Unanswered:
-            return
-        finally:
-            wire.close()
+        choices, weights = zip(*ways, strict=True)
+        for deed in self.random.choices(choices, weights, k=deeds):
+            try:
+                deed(wire)
+            except Refused:
+                self.ledger.acknowledged["refused: a layer is gone"] += 1
 
     # --- Pushing ---------------------------------------------------------------------------------------
 
