@@ -22,7 +22,7 @@ from ecr_emu.jobs.runner import Runner
 from ecr_emu.metrics import OPERATION, UNKNOWN, announced
 from ecr_emu.registry import wire as registry_wire
 from ecr_emu.settings import Settings
-from ecr_emu.store.database import Database, NewerSchema
+from ecr_emu.store.database import Database, ForeignSchema, NewerSchema
 from ecr_emu.wsgi import Environ, StartResponse, content_length
 
 DATABASE_FILE = "metadata.db"
@@ -171,19 +171,23 @@ def _logged(environ: Environ, start_response: StartResponse) -> StartResponse:
 
 
 def open_database(folder: Path, *, durable: bool = True) -> Database:
-    """The metadata database of a data folder. Raises CannotStart when a newer version wrote it."""
+    """The metadata database of a data folder. Raises CannotStart when it cannot be used."""
     import sqlite3
 
+    file = folder / DATABASE_FILE
+    # A new one would know none of the layers, and the next sweep would delete them all.
+    if (not file.exists() or not file.stat().st_size) and any((folder / "blobs").glob("*/*/*")):
+        raise CannotStart(
+            f"{folder} has layers and {DATABASE_FILE} is empty or gone; put it back or use another --data-dir"
+        )
     try:
-        return Database(folder / DATABASE_FILE, durable=durable)
+        return Database(file, durable=durable)
     except NewerSchema:
         raise CannotStart(
             f"a newer version of ecr-emu wrote {folder}; use that version, or another --data-dir"
         ) from None
-    except sqlite3.DatabaseError as error:
-        raise CannotStart(
-            f"{folder / DATABASE_FILE} cannot be used ({error}); use another --data-dir"
-        ) from None
+    except (sqlite3.DatabaseError, ForeignSchema) as error:
+        raise CannotStart(f"{file} cannot be used ({error}); use another --data-dir") from None
 
 
 def _unwritable(folder: Path, error: OSError) -> CannotStart:

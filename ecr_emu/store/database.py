@@ -32,6 +32,10 @@ class NewerSchema(RuntimeError):
     """The file was written by a newer version of ecr-emu."""
 
 
+class ForeignSchema(RuntimeError):
+    """The file is a database of something else."""
+
+
 class Database:
     """A pool of connections. Reads run side by side; writes wait for each other."""
 
@@ -221,6 +225,8 @@ def _migrate(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > files[-1][0]:
         raise NewerSchema(f"schema {version} is newer than {files[-1][0]}")
+    if version == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise ForeignSchema("it has tables, and none of them is ours")
     for number, sql in files:
         if number > version:
             connection.executescript(f"BEGIN IMMEDIATE; {sql}; PRAGMA user_version={number}; COMMIT;")
