@@ -11,14 +11,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecr_emu.blobs.filesystem import FileBlobs
+from ecr_emu.blobs.filesystem import FileBlobs, sync
 from ecr_emu.clock import Clock, UserClock
 from ecr_emu.context import Emulator
 from ecr_emu.core.keys import load_keys
 from ecr_emu.domain.registries import LAYER_URLS, HostNames, Registry
 from ecr_emu.metrics import OPERATION, UNKNOWN, announced
 from ecr_emu.settings import Settings
-from ecr_emu.store.database import Database, NewerSchema
+from ecr_emu.store.database import Database, ForeignSchema, NewerSchema
 from ecr_emu.wsgi import Environ, StartResponse, content_length
 
 if TYPE_CHECKING:
@@ -157,10 +157,10 @@ class Application:
 def build(settings: Settings, clock: Clock = time.time) -> Application:
     """An emulator on the data folder of the settings. Raises CannotStart."""
     folder = settings.data_dir
-    lock = claim(folder)
-    durable = not settings.ephemeral
+    durable = settings.is_durable
+    lock = claim(folder, durable=durable)
     try:
-        blobs, keys = FileBlobs(folder, durable=durable), load_keys(folder)
+        blobs, keys = FileBlobs(folder, durable=durable), load_keys(folder, durable=durable)
         hosts = HostNames(Registry(settings.account, settings.region), settings.registry_host, settings.port)
         # The last that can fail: nobody would close it again.
         store = open_database(folder, durable=durable)
@@ -213,29 +213,37 @@ def _logged(environ: Environ, start_response: StartResponse) -> StartResponse:
 
 
 def open_database(folder: Path, *, durable: bool = True) -> Database:
-    """The metadata database of a data folder. Raises CannotStart when a newer version wrote it."""
+    """The metadata database of a data folder. Raises CannotStart when it cannot be used."""
     import sqlite3
 
+    file = folder / DATABASE_FILE
+    # A new one would know none of the layers, and the next sweep would delete them all.
+    if (not file.exists() or not file.stat().st_size) and any((folder / "blobs").glob("*/*/*")):
+        raise CannotStart(
+            f"{folder} has layers and {DATABASE_FILE} is empty or gone; put it back or use another --data-dir"
+        )
     try:
-        return Database(folder / DATABASE_FILE, durable=durable)
+        return Database(file, durable=durable)
     except NewerSchema:
         raise CannotStart(
             f"a newer version of ecr-emu wrote {folder}; use that version, or another --data-dir"
         ) from None
-    except sqlite3.DatabaseError as error:
-        raise CannotStart(
-            f"{folder / DATABASE_FILE} cannot be used ({error}); use another --data-dir"
-        ) from None
+    except (sqlite3.DatabaseError, ForeignSchema) as error:
+        raise CannotStart(f"{file} cannot be used ({error}); use another --data-dir") from None
 
 
 def _unwritable(folder: Path, error: OSError) -> CannotStart:
     return CannotStart(f"cannot write to {folder} ({error.strerror}); give another folder with --data-dir")
 
 
-def claim(folder: Path) -> int:
+def claim(folder: Path, *, durable: bool = True) -> int:
     """Make the folder and lock it: two servers on one folder would not see each other's uploads."""
     try:
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+        if durable:
+            for path in missing:
+                sync(path.parent)
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise _unwritable(folder, error) from None

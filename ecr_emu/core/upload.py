@@ -172,9 +172,11 @@ def _store(call: Call, repository: Repository, upload: Upload, digest: str) -> b
             had_layer = layers.find(transaction, repository, digest) is not None
             is_first = layers.put_blob(transaction, blob)
             layers.add(transaction, repository, digest, call.now)
-    except BaseException:
+    except errors.EcrError:
         call.blobs.delete(file)
         raise
+    # A commit that failed on the disk may yet be found there; then its row needs the file.
+    call.blobs.discard(upload.id)
     if not is_first:
         call.blobs.delete(file)
     return had_layer

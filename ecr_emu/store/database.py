@@ -1,7 +1,7 @@
 """The SQLite file: its schema, its connections, and the one way to write.
 
-WAL, so that readers never wait. Every acknowledged write is synced (`synchronous=FULL`), but for an
-ephemeral server, whose data nobody wants back.
+WAL, so that readers never wait. Every acknowledged write is synced (`synchronous=FULL`), unless the server
+was told that nothing should wait for the disk (docs/decisions/0019-durability.md).
 """
 
 import contextlib
@@ -14,10 +14,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ecr_emu.store.group import Group
 from ecr_emu.waiting import may_wait
 
 # How long a writer waits for one in another process (the sweeper) before it gives up.
 BUSY_TIMEOUT_SECONDS = 30.0
+
+# How many writers share a commit at most: the first of them waits for the last.
+MAX_GROUP = 64
 
 # How many answers are remembered between two writes.
 MAX_REMEMBERED = 4096
@@ -29,6 +33,10 @@ class NewerSchema(RuntimeError):
     """The file was written by a newer version of ecr-emu."""
 
 
+class ForeignSchema(RuntimeError):
+    """The file is a database of something else."""
+
+
 class Database:
     """A pool of connections. Reads run side by side; writes wait for each other."""
 
@@ -37,6 +45,8 @@ class Database:
         self._synchronous = "FULL" if durable else "OFF"
         self._idle: deque[sqlite3.Connection] = deque()
         self._writing = threading.Lock()
+        self._waiting = 0
+        self._group: Group | None = None
         self._is_closed = False
         self._revision = 0
         self._remembered: dict[Hashable, tuple[int, Any]] = {}
@@ -70,22 +80,55 @@ class Database:
     def write(self) -> Iterator[sqlite3.Connection]:
         """One write transaction, committed at the end and rolled back on any error.
 
-        Never held while bytes move: every other writer waits for it.
+        Never held while bytes move: every other writer waits for it. Writers that wait already are let in
+        before the commit, each in a savepoint of its own, so that all of them wait for the disk once. None
+        goes on before the commit is done; when it fails, it has failed for all of them.
         """
         may_wait()
-        # SQLite makes waiting writers sleep and try again; a lock hands over at once.
-        with self._writing, self.read() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._turn():
+            group = self._group or self._begin()
             try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                # On a full disk SQLite rolls back by itself.
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+                with group.member():
+                    yield group.connection
+            finally:
+                if group.is_broken or not self._waiting or group.size >= MAX_GROUP:
+                    self._commit(group)
+        group.ended.wait()
+        if group.failure is not None:
+            raise group.failure
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Be the one who writes; until then, be counted among those who wait."""
+        # SQLite makes waiting writers sleep and try again; a lock hands over at once.
+        with self._arranging:
+            self._waiting += 1
+        self._writing.acquire()
+        with self._arranging:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    def _begin(self) -> Group:
+        connection = self.take()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self.give_back(connection)
+            raise
+        self._group = Group(connection)
+        return self._group
+
+    def _commit(self, group: Group) -> None:
+        self._group = None
+        group.commit()
+        self.give_back(group.connection)
+        if group.size and not group.is_broken:
             # Nobody has been told of the commit yet, so nobody can miss it.
             self.forget()
+        group.ended.set()
 
     def recall(self, key: Hashable, load: Callable[[sqlite3.Connection], Answer]) -> Answer:
         """What `load` reads, remembered until something is written.
@@ -196,6 +239,8 @@ def _migrate(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > files[-1][0]:
         raise NewerSchema(f"schema {version} is newer than {files[-1][0]}")
+    if version == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise ForeignSchema("it has tables, and none of them is ours")
     steps = [f"{sql}; PRAGMA user_version={number};" for number, sql in files if number > version]
     if steps:
         connection.executescript(f"BEGIN IMMEDIATE; {' '.join(steps)} COMMIT;")
