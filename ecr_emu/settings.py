@@ -10,6 +10,7 @@ DEFAULT_REGION = "us-east-1"
 AUTH_MODES = ("token", "open", "iam")
 SCANNERS = ("auto", "builtin", "trivy", "grype")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("text", "json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ SETTINGS = (
         "cassette_replay", None, "Folder to take the answers of upstream registries from, and only there."
     ),
     Setting("log_level", "info", "How much goes to stderr; debug shows each request.", LOG_LEVELS),
+    Setting("log_format", "text", "What a line on stderr is: text, or a JSON object.", LOG_FORMATS),
 )
 
 
@@ -171,6 +173,7 @@ class Settings:
     cassette_record: str | None = None
     cassette_replay: str | None = None
     log_level: str = "info"
+    log_format: str = "text"
 
 
 def default_data_dir() -> Path:

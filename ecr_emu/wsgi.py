@@ -18,6 +18,9 @@ StartResponse = Callable[[str, list[tuple[str, str]]], object]
 MAX_DRAIN_BYTES = 1 << 30
 DRAIN_CHUNK_BYTES = 1 << 20
 
+# Under these keys of an environ a plane leaves the id that the client gets, and the caller's account.
+REQUEST_ID, ACCOUNT = "ecr_emu.request_id", "ecr_emu.account"
+
 _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 

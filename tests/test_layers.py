@@ -40,6 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "clock": {"store"},
     "decisions": {"domain"},
     "metrics": set(),
+    "logs": {"metrics", "wsgi"},
     "access": {"decisions", "domain", "store", "errors"},
     "context": {
         "access",

@@ -114,6 +114,15 @@ class FileBlobs:
             self._progress.pop(upload_id, None)
         return str(target.relative_to(self._blobs))
 
+    def put_back(self, file: str, upload_id: str) -> None:
+        """Undo `place`: the bytes are those of the upload again."""
+        upload = self._uploads / upload_id
+        if upload.exists():
+            # Somebody else has begun it anew meanwhile.
+            self.delete(file)
+        else:
+            self.path(file).rename(upload)
+
     # --- Blobs -----------------------------------------------------------------------------------------
 
     def path(self, file: str) -> Path:
@@ -189,6 +198,13 @@ class FileUpload:
             raise
         finally:
             os.close(descriptor)
+
+    def cut(self, size_bytes: int) -> None:
+        """Give back the room of what an interrupted request left behind the first `size_bytes`."""
+        with contextlib.suppress(OSError):
+            # A file that is too short must not become longer: the bytes that it lacks would be zeros.
+            if self._path.stat().st_size > size_bytes:
+                os.truncate(self._path, size_bytes)
 
     def digest(self, algorithm: str, size_bytes: int) -> str:
         """The digest of the first `size_bytes` bytes; anything behind them is cut off.

@@ -1,8 +1,6 @@
 """`ecr-emu serve`: the server."""
 
-import logging
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ecr_emu import logs
 from ecr_emu.app import CannotStart, build
 from ecr_emu.cli import options
 from ecr_emu.delivery import targets as event_targets
@@ -21,6 +20,10 @@ if TYPE_CHECKING:
     from ecr_emu.server import StopSignal
 
 
+# 512 threads with a connection and a file each, and what else there is, many times over.
+MAX_OPEN_FILES = 16_384
+
+
 @click.command()
 @options.all_settings
 def serve(**given: Any) -> None:
@@ -28,17 +31,12 @@ def serve(**given: Any) -> None:
     from ecr_emu.server import StopSignal
 
     _check(given)
+    _allow_many_files()
     given["limit"] = _limits(given["limit"])
     given["region_endpoint"] = _endpoints(given["region_endpoint"])
     given["events"] = _targets(given["events"])
     given["upstream"] = _upstreams(given["upstream"])
-    logging.basicConfig(
-        level=given["log_level"].upper(),
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-    )
-    # granian's own lines about its workers mean nothing to a user.
-    logging.getLogger("_granian").setLevel(logging.WARNING)
+    logs.configure(given["log_level"], given["log_format"])
     # From here on nothing is left behind: not by a signal that comes before the server is ready.
     asked_to_stop = StopSignal()
     given["data_dir"] = _data_dir(given)
@@ -71,6 +69,16 @@ def _serve(settings: Settings, asked_to_stop: "StopSignal") -> None:
     application.runner.stop()
     application.deliverer.stop()
     application.close()
+
+
+def _allow_many_files() -> None:
+    """As many open files as the system lets this process have: a few hundred clients need more than 1024."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _check(given: dict[str, Any]) -> None:

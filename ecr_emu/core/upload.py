@@ -126,7 +126,12 @@ def _write(upload: Upload, file: FileUpload, chunk: Chunk, limits: Limits) -> Up
     """Append to the file. The row is written by the caller; until then the bytes do not count."""
     if chunk.source is None:
         return upload
-    copied = _copy(upload, file, chunk.source, chunk.length, limits["maximum-layer-bytes"])
+    try:
+        copied = _copy(upload, file, chunk.source, chunk.length, limits["maximum-layer-bytes"])
+    except BaseException:
+        # What did not come whole takes no room: the disk may be full of just these bytes.
+        file.cut(upload.received_bytes)
+        raise
     upload = replace(upload, received_bytes=upload.received_bytes + copied)
     if not chunk.is_part:
         return upload
@@ -172,8 +177,12 @@ def _store(call: Call, repository: Repository, upload: Upload, digest: str) -> b
             had_layer = layers.find(transaction, repository, digest) is not None
             is_first = layers.put_blob(transaction, blob)
             layers.add(transaction, repository, digest, call.now)
-    except BaseException:
+    except errors.EcrError:
         call.blobs.delete(file)
+        raise
+    except BaseException:
+        # The client may ask again: the upload still has all its bytes.
+        call.blobs.put_back(file, upload.id)
         raise
     if not is_first:
         call.blobs.delete(file)

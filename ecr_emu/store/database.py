@@ -17,6 +17,9 @@ from typing import Any, TypeVar
 # How long a writer waits for one in another process (the sweeper) before it gives up.
 BUSY_TIMEOUT_SECONDS = 30.0
 
+# Connections that are kept while nobody uses them: each has two files open, and some memory.
+MAX_IDLE = 16
+
 # How many answers are remembered between two writes.
 MAX_REMEMBERED = 4096
 
@@ -27,11 +30,24 @@ class NewerSchema(RuntimeError):
     """The file was written by a newer version of ecr-emu."""
 
 
-class Database:
-    """A pool of connections. Reads run side by side; writes wait for each other."""
+class Busy(sqlite3.OperationalError):
+    """Those who were to write before have waited, or written, for too long."""
 
-    def __init__(self, path: Path, *, durable: bool = True) -> None:
+    sqlite_errorcode = sqlite3.SQLITE_BUSY
+
+
+class Database:
+    """A pool of connections. Reads run side by side; writes wait for each other.
+
+    A writer waits for `patience_seconds` until it is its turn in this process, and as long for other
+    processes; then it gives up with Busy, or with the error of SQLite.
+    """
+
+    def __init__(
+        self, path: Path, *, durable: bool = True, patience_seconds: float = BUSY_TIMEOUT_SECONDS
+    ) -> None:
         self.path = path
+        self._patience_seconds = patience_seconds
         self._synchronous = "FULL" if durable else "OFF"
         self._idle: deque[sqlite3.Connection] = deque()
         self._writing = threading.Lock()
@@ -60,7 +76,11 @@ class Database:
         try:
             yield connection
         finally:
-            self._idle.append(connection)
+            # A transaction that could not even be rolled back would go on for whoever comes next.
+            if connection.in_transaction or len(self._idle) >= MAX_IDLE:
+                connection.close()
+            else:
+                self._idle.append(connection)
             # A request whose client has left may end after the server has.
             if self._is_closed:
                 self.close()
@@ -82,7 +102,7 @@ class Database:
         Never held while bytes move: every other writer waits for it.
         """
         # SQLite makes waiting writers sleep and try again; a lock hands over at once.
-        with self._writing, self.read() as connection:
+        with self._turn(), self.read() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -94,6 +114,15 @@ class Database:
                 raise
             # Nobody has been told of the commit yet, so nobody can miss it.
             self.forget()
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._writing.acquire(timeout=self._patience_seconds):
+            raise Busy("other requests have waited for the database for too long")
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     def recall(self, key: Hashable, load: Callable[[sqlite3.Connection], Answer]) -> Answer:
         """What `load` reads, remembered until something is written.
@@ -140,7 +169,7 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self.path,
-            timeout=BUSY_TIMEOUT_SECONDS,
+            timeout=self._patience_seconds,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=256,
