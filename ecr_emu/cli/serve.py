@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from ecr_emu.server import StopSignal
 
 
-# 512 threads with a connection and a file each, and what else there is, many times over.
-MAX_OPEN_FILES = 16_384
-
-
 @click.command()
 @options.all_settings
 def serve(**given: Any) -> None:
@@ -31,7 +27,6 @@ def serve(**given: Any) -> None:
     from ecr_emu.server import StopSignal
 
     _check(given)
-    _allow_many_files()
     given["limit"] = _limits(given["limit"])
     given["region_endpoint"] = _endpoints(given["region_endpoint"])
     given["events"] = _targets(given["events"])
@@ -69,16 +64,6 @@ def _serve(settings: Settings, asked_to_stop: "StopSignal") -> None:
     application.runner.stop()
     application.deliverer.stop()
     application.close()
-
-
-def _allow_many_files() -> None:
-    """As many open files as the system lets this process have: a few hundred clients need more than 1024."""
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _check(given: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import sqlite3
 
 from ecr_emu.errors.error import EcrError
 
-__all__ = ["internal_failure", "of_failure", "service_unavailable"]
+__all__ = ["internal_failure", "is_passing", "of_failure", "service_unavailable"]
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,11 @@ def of_failure(problem: Exception, request_id: str) -> EcrError:
         return internal_failure()
     log.warning("request %s: %s (%s)", request_id, known[0], problem, extra=_members(request_id))
     return service_unavailable(*known)
+
+
+def is_passing(problem: Exception) -> bool:
+    """Whether it is trouble of the machine, which passes."""
+    return _cause(problem) is not None
 
 
 def _members(request_id: str) -> dict[str, object]:

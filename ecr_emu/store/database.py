@@ -96,14 +96,15 @@ class Database:
                 connection.execute("COMMIT")
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self, patience_seconds: float | None = None) -> Iterator[sqlite3.Connection]:
         """One write transaction, committed at the end and rolled back on any error.
 
-        Never held while bytes move: every other writer waits for it.
+        Never held while bytes move: every other writer waits for it. What is not worth the usual patience may
+        bring its own.
         """
         # SQLite makes waiting writers sleep and try again; a lock hands over at once.
-        with self._turn(), self.read() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._turn(patience_seconds), self.read() as connection:
+            self._begin(connection, patience_seconds)
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -116,13 +117,24 @@ class Database:
             self.forget()
 
     @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
-        if not self._writing.acquire(timeout=self._patience_seconds):
+    def _turn(self, patience_seconds: float | None) -> Iterator[None]:
+        patience = self._patience_seconds if patience_seconds is None else patience_seconds
+        if not self._writing.acquire(timeout=patience):
             raise Busy("other requests have waited for the database for too long")
         try:
             yield
         finally:
             self._writing.release()
+
+    def _begin(self, connection: sqlite3.Connection, patience_seconds: float | None) -> None:
+        if patience_seconds is None:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        connection.execute(f"PRAGMA busy_timeout={patience_seconds * 1000:.0f}")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        finally:
+            connection.execute(f"PRAGMA busy_timeout={self._patience_seconds * 1000:.0f}")
 
     def recall(self, key: Hashable, load: Callable[[sqlite3.Connection], Answer]) -> Answer:
         """What `load` reads, remembered until something is written.
