@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ecr_emu.context import Emulator
 from ecr_emu.jobs import schedule
+from ecr_emu.metrics import DONE, FAILED
 from ecr_emu.store import images, jobs, replications, scans
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class Runner:
         if "_couriers" in vars(self):
             self._couriers.stop()
 
+    @property
+    def is_working(self) -> bool:
+        """Whether jobs are being done now."""
+        return self._working.locked()
+
     def arrange(self) -> None:
         """Look again at when jobs are due: the clock was moved."""
         schedule.arrange(self._emulator.store, self._emulator.settings, self._emulator.clock())
@@ -68,7 +74,11 @@ class Runner:
         with self._working:
             until = self._emulator.clock()
             reports = self._copy() + self._finish_injected(until)
-            return reports + (self._run_here(until) if self._is_light(until) else self._run_in_child(until))
+            reports += self._run_here(until) if self._is_light(until) else self._run_in_child(until)
+            for report in reports:
+                outcome = FAILED if "error" in report else DONE
+                self._emulator.metrics.count_job(str(report["kind"]), outcome)
+            return reports
 
     def _run(self) -> None:
         wake = self._emulator.wake
@@ -171,4 +181,7 @@ class Runner:
         # It wrote to the same file.
         self._emulator.store.forget()
         reports: list[dict[str, object]] = json.loads(finished.stdout)
+        for report in reports:
+            if "error" in report:
+                log.error("the job %s failed: %s", report["kind"], report["error"])
         return reports
