@@ -140,7 +140,9 @@ def _of_jobs(admin: Admin) -> Iterator[Any]:
         for kind, count, due_at in sizes.jobs(connection):
             waiting.add_metric((kind,), count)
             late.add_metric((kind,), max(0.0, emulator.clock() - due_at))
-    ended = CounterMetricFamily("ecr_emu_jobs_ended", "Jobs that did something, or failed.", labels=("kind", "outcome"))
+    ended = CounterMetricFamily(
+        "ecr_emu_jobs_ended", "Jobs that did something, or failed.", labels=("kind", "outcome")
+    )
     for kind, outcome, count in emulator.metrics.jobs():
         ended.add_metric((kind, outcome), count)
     working = GaugeMetricFamily("ecr_emu_jobs_running", "1 while jobs are done.", value=admin.jobs.is_working)
