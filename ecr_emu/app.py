@@ -2,15 +2,16 @@
 
 import contextlib
 import fcntl
-import logging
 import os
 import threading
 import time
+import uuid
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ecr_emu import logs
 from ecr_emu.blobs.filesystem import FileBlobs, sync
 from ecr_emu.clock import Clock, UserClock
 from ecr_emu.context import Emulator
@@ -18,8 +19,8 @@ from ecr_emu.core.keys import load_keys
 from ecr_emu.domain.registries import LAYER_URLS, HostNames, Registry
 from ecr_emu.metrics import OPERATION, UNKNOWN, announced
 from ecr_emu.settings import Settings
-from ecr_emu.store.database import Database, ForeignSchema, NewerSchema
-from ecr_emu.wsgi import Environ, StartResponse, content_length
+from ecr_emu.store.database import BUSY_TIMEOUT_SECONDS, Database, ForeignSchema, NewerSchema
+from ecr_emu.wsgi import REQUEST_ID, Environ, StartResponse, content_length, fail
 
 if TYPE_CHECKING:
     from ecr_emu.control.wire import Control
@@ -29,7 +30,9 @@ DATABASE_FILE = "metadata.db"
 # How the names of operations begin that change nothing.
 READING = ("BatchCheck", "BatchGet", "Describe", "Get", "List")
 
-log = logging.getLogger(__name__)
+# How long a request waits for its turn to write, and then for other programs: SDKs give up after a minute,
+# and would rather be told to come back.
+PATIENCE_SECONDS = 10.0
 
 
 class CannotStart(RuntimeError):
@@ -63,20 +66,20 @@ class Application:
             answer[:] = (int(status[:3]), announced(headers))
             return start_response(status, headers)
 
-        body = self._answer(environ, start)
-        self.emulator.metrics.count(
-            environ.get(OPERATION, UNKNOWN),
-            answer[0],
-            time.perf_counter() - began,
-            content_length(environ) or 0,
-            answer[1] if environ["REQUEST_METHOD"] != "HEAD" else 0,
-        )
+        try:
+            body = self._answer(environ, start)
+        except Exception as problem:  # noqa: BLE001 - of_failure logs it
+            # Every plane answers its own failures; this one could not even be loaded.
+            body = fail(problem, environ, start)
+        seconds = time.perf_counter() - began
+        sent = answer[1] if environ["REQUEST_METHOD"] != "HEAD" else 0
+        operation = environ.get(OPERATION, UNKNOWN)
+        self.emulator.metrics.count(operation, answer[0], seconds, content_length(environ) or 0, sent)
+        logs.answered(environ, answer[0], seconds, sent)
         return body
 
     def _answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Hand a request to its plane: /v2/ is the registry, /_emu/ the pages, the rest AWS's APIs."""
-        if log.isEnabledFor(logging.DEBUG):
-            start_response = _logged(environ, start_response)
         path = environ["PATH_INFO"]
         if path.startswith("/v2/") or path == "/v2":
             registry: Iterable[bytes] = self._registry.handle(self.emulator, environ, start_response)
@@ -85,7 +88,7 @@ class Application:
             layer: Iterable[bytes] = self._registry.handle_layer_url(self.emulator, environ, start_response)
             return layer
         if path.startswith(("/_emu/", "/moto-api/")):
-            environ[OPERATION] = "page"
+            environ[OPERATION], environ[REQUEST_ID] = "page", str(uuid.uuid4())
             pages: Iterable[bytes] = self._pages(environ, start_response)
             return pages
         if self._forms.is_query(environ):
@@ -163,7 +166,7 @@ def build(settings: Settings, clock: Clock = time.time) -> Application:
         blobs, keys = FileBlobs(folder, durable=durable), load_keys(folder, durable=durable)
         hosts = HostNames(Registry(settings.account, settings.region), settings.registry_host, settings.port)
         # The last that can fail: nobody would close it again.
-        store = open_database(folder, durable=durable)
+        store = open_database(folder, durable=durable, patience_seconds=PATIENCE_SECONDS)
         if settings.auth == "iam":
             _load_principals(store, settings)
         emulator = Emulator(settings, store, blobs, hosts, keys, UserClock(store, clock))
@@ -199,20 +202,9 @@ def _prepare_upstreams(emulator: Emulator) -> None:
         raise CannotStart(f"upstream registries: {problem}") from None
 
 
-def _logged(environ: Environ, start_response: StartResponse) -> StartResponse:
-    """Log the request when its answer begins. No query and no header: they can hold secrets."""
-    began = time.perf_counter()
-
-    def start(status: str, headers: list[tuple[str, str]]) -> object:
-        what = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2] or environ["PATH_INFO"]
-        milliseconds = (time.perf_counter() - began) * 1000
-        log.debug("%s %s %s %.1f ms", environ["REQUEST_METHOD"], what, status[:3], milliseconds)
-        return start_response(status, headers)
-
-    return start
-
-
-def open_database(folder: Path, *, durable: bool = True) -> Database:
+def open_database(
+    folder: Path, *, durable: bool = True, patience_seconds: float = BUSY_TIMEOUT_SECONDS
+) -> Database:
     """The metadata database of a data folder. Raises CannotStart when it cannot be used."""
     import sqlite3
 
@@ -223,7 +215,7 @@ def open_database(folder: Path, *, durable: bool = True) -> Database:
             f"{folder} has layers and {DATABASE_FILE} is empty or gone; put it back or use another --data-dir"
         )
     try:
-        return Database(file, durable=durable)
+        return Database(file, durable=durable, patience_seconds=patience_seconds)
     except NewerSchema:
         raise CannotStart(
             f"a newer version of ecr-emu wrote {folder}; use that version, or another --data-dir"

@@ -16,6 +16,8 @@ BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 OPERATION = "ecr_emu.operation"
 # What is asked for and means nothing is counted under one name: names of strangers are without end.
 UNKNOWN = "unknown"
+# How a job ends.
+DONE, FAILED = "done", "failed"
 
 
 @dataclass(slots=True)
@@ -34,6 +36,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._series: dict[tuple[str, int], Series] = {}
+        self._jobs: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
 
     def count(
@@ -50,6 +53,16 @@ class Metrics:
             series.received_bytes += received_bytes
             series.sent_bytes += sent_bytes
             series.classes[place] += 1
+
+    def count_job(self, kind: str, outcome: str) -> None:
+        """Count a job that did something, or failed: `outcome` is DONE or FAILED."""
+        with self._lock:
+            self._jobs[kind, outcome] = self._jobs.get((kind, outcome), 0) + 1
+
+    def jobs(self) -> list[tuple[str, str, int]]:
+        """Kind, outcome and count of such jobs, in order."""
+        with self._lock:
+            return sorted((kind, outcome, count) for (kind, outcome), count in self._jobs.items())
 
     def all(self) -> list[tuple[str, int, Series]]:
         """Operation, status and counts, in order."""

@@ -11,6 +11,7 @@ AUTH_MODES = ("token", "open", "iam")
 DURABILITIES = ("safe", "fast")
 SCANNERS = ("auto", "builtin", "trivy", "grype")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("text", "json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,7 @@ SETTINGS = (
         "cassette_replay", None, "Folder to take the answers of upstream registries from, and only there."
     ),
     Setting("log_level", "info", "How much goes to stderr; debug shows each request.", LOG_LEVELS),
+    Setting("log_format", "text", "What a line on stderr is: text, or a JSON object.", LOG_FORMATS),
 )
 
 
@@ -180,6 +182,7 @@ class Settings:
     cassette_record: str | None = None
     cassette_replay: str | None = None
     log_level: str = "info"
+    log_format: str = "text"
 
     @property
     def is_durable(self) -> bool:

@@ -1,5 +1,6 @@
 """The little of WSGI that both planes need: bodies in, responses out."""
 
+import json
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ StartResponse = Callable[[str, list[tuple[str, str]]], object]
 MAX_DRAIN_BYTES = 1 << 30
 DRAIN_CHUNK_BYTES = 1 << 20
 PIECE_BYTES = 1 << 20
+
+# Under these keys of an environ a plane leaves the id that the client gets, and the caller's account.
+REQUEST_ID, ACCOUNT = "ecr_emu.request_id", "ecr_emu.account"
 
 _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
@@ -69,6 +73,16 @@ def respond(response: Response, start_response: StartResponse) -> Iterable[bytes
         body = [body]
     start_response(_STATUS_LINES[response.status], headers)
     return body
+
+
+def fail(problem: Exception, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer for a part of the server that failed before it could answer by itself, in AWS's shape."""
+    request_id = environ[REQUEST_ID] = new_request_id()
+    error = errors.of_failure(problem, request_id)
+    content = json.dumps({"__type": error.code, "message": error.message}).encode()
+    headers = [("Content-Type", "application/json"), ("x-amzn-RequestId", request_id), *error.headers]
+    drain(environ)
+    return respond(Response(error.status, headers, content), start_response)
 
 
 def content_length(environ: Environ) -> int | None:

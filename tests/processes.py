@@ -46,11 +46,13 @@ class Served:
         *options: object,
         variables: Mapping[str, str] | None = None,
         command: Sequence[object] = ("serve",),
+        errors: Any = None,
     ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ecr_emu", *map(str, (*command, *options))],
             env=environment(variables),
             stdout=subprocess.PIPE,
+            stderr=errors,
             text=True,
         )
         assert self.process.stdout is not None
@@ -87,11 +89,17 @@ class Served:
 
 @contextmanager
 def serving(
-    *options: object, variables: Mapping[str, str] | None = None, command: Sequence[object] = ("serve",)
+    *options: object,
+    variables: Mapping[str, str] | None = None,
+    command: Sequence[object] = ("serve",),
+    errors: Any = None,
 ) -> Iterator[Served]:
-    """A server on a free port that is ended at the latest when the block is left."""
+    """A server on a free port that is ended at the latest when the block is left.
+
+    What it says of errors goes to the file `errors`, or to where this process says them.
+    """
     port = () if "--port" in options or "ECR_EMU_PORT" in (variables or {}) else ("--port", 0)
-    served = Served(*port, *options, variables=variables, command=command)
+    served = Served(*port, *options, variables=variables, command=command, errors=errors)
     try:
         yield served
     finally:

@@ -45,6 +45,7 @@ ALLOWED: dict[str, set[str]] = {
     "request_body": set(),
     "gateway": {"request_body", "threads", "waiting", "wsgi"},
     "metrics": set(),
+    "logs": {"metrics", "wsgi"},
     "access": {"decisions", "domain", "store", "errors"},
     "context": {
         "access",

@@ -195,6 +195,13 @@ class FileUpload:
         finally:
             os.close(descriptor)
 
+    def cut(self, size_bytes: int) -> None:
+        """Give back the room of what an interrupted request left behind the first `size_bytes`."""
+        with contextlib.suppress(OSError):
+            # A file that is too short must not become longer: the bytes that it lacks would be zeros.
+            if self._path.stat().st_size > size_bytes:
+                os.truncate(self._path, size_bytes)
+
     def digest(self, algorithm: str, size_bytes: int) -> str:
         """The digest of the first `size_bytes` bytes; anything behind them is cut off.
 

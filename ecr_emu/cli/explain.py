@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from ecr_emu.cli import explain_tables as show
-from ecr_emu.cli import image_sources, lifecycle_policies, options, tables
+from ecr_emu.cli import image_sources, lifecycle_policies, options, progress, tables
 from ecr_emu.cli.image_sources import Stock
 from ecr_emu.domain import durations, rehearsal, timestamps
 from ecr_emu.domain.lifecycle import Decision, Rule, evaluate, timeline
@@ -29,9 +29,10 @@ class Question:
     shows_all: bool
 
     def decisions(self, rules: tuple[Rule, ...]) -> tuple[Decision, ...]:
-        return evaluate(
-            self.stock.images, rules, self.stock.now, counts_children=self.counts_children
-        ).decisions
+        with progress.waiting(f"evaluating {len(self.stock.images):,} images"):
+            return evaluate(
+                self.stock.images, rules, self.stock.now, counts_children=self.counts_children
+            ).decisions
 
     def print(self, members: dict[str, Any], *lines: str) -> None:
         """Print an answer: as an object for scripts, as lines for people."""
@@ -69,9 +70,9 @@ def explain(context: click.Context, /, **given: Any) -> None:
     rules = lifecycle_policies.load(given["policy"])
     old = lifecycle_policies.load(given["against"]) if given["against"] else None
     seconds = _parsed(durations.seconds, "--timeline", given["period"])
-    question = Question(
-        _stock(context, given), given["lifecycle_children"] == "counted", given["output"], given["shows_all"]
-    )
+    with progress.waiting("reading the images"):
+        stock = _stock(context, given)
+    question = Question(stock, given["lifecycle_children"] == "counted", given["output"], given["shows_all"])
     if old is not None:
         decisions = _compare(question, old, rules)
     elif seconds is not None:

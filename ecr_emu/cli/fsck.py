@@ -41,6 +41,8 @@ def fsck(data_dir: str | None, repair: bool, quick: bool, output: str) -> None:
 
 
 def _check(checker: Checker) -> list[Problem]:
+    if not sys.stderr.isatty():
+        return list(checker.problems(lambda size_bytes: None))
     with click.progressbar(length=checker.size_bytes(), label="Checking", file=sys.stderr) as bar:
         return list(checker.problems(bar.update))
 

@@ -1,16 +1,14 @@
 """`ecr-emu gc`: freeing bytes by hand."""
 
-import sys
-from collections.abc import Callable
 from dataclasses import asdict
 
 import click
 
 from ecr_emu.app import CannotStart, open_database
 from ecr_emu.blobs.filesystem import FileBlobs
-from ecr_emu.cli import options, tables
+from ecr_emu.cli import options, progress, tables
 from ecr_emu.clock import UserClock
-from ecr_emu.core.sweep import Swept, sweep
+from ecr_emu.core.sweep import sweep
 
 
 @click.command()
@@ -29,13 +27,13 @@ def gc(data_dir: str | None, grace: float | None, output: str) -> None:
     except CannotStart as reason:
         raise options.failure(str(reason)) from None
     now = UserClock(store)()
-    swept = sweep(store, FileBlobs(folder), now, grace_seconds=grace, progress=_progress())
+    with progress.shown() as show:
+        swept = sweep(
+            store,
+            FileBlobs(folder),
+            now,
+            grace_seconds=grace,
+            progress=lambda swept: show(f"freed {tables.size(swept.freed_bytes)}"),
+        )
     store.close()
     tables.show(asdict(swept), output)
-
-
-def _progress() -> Callable[[Swept], None]:
-    """A line on a terminal that says how far a sweep has come; nothing in a pipe."""
-    if not sys.stderr.isatty():
-        return lambda swept: None
-    return lambda swept: click.echo(f"\rfreed {swept.freed_bytes:,} bytes", err=True, nl=False)

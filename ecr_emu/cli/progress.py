@@ -1,6 +1,7 @@
 """How far a command has come: a line on a terminal that is written over, nothing in a pipe."""
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,31 @@ def shown() -> Iterator[Progress]:
         yield _replace
     finally:
         _replace("")
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Say what is waited for, and for how long, once it takes more than a second."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    is_over = threading.Event()
+
+    def tell() -> None:
+        seconds = 0
+        while not is_over.wait(1):
+            seconds += 1
+            _replace(f"{text}: {seconds} s")
+        if seconds:
+            _replace("")
+
+    telling = threading.Thread(target=tell, daemon=True)
+    telling.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        telling.join()
 
 
 def _replace(text: str) -> None:

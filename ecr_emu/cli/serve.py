@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from ecr_emu import logs
 from ecr_emu.app import CannotStart, build, is_quick
 from ecr_emu.cli import options
 from ecr_emu.delivery import targets as event_targets
@@ -33,13 +34,7 @@ def serve(**given: Any) -> None:
     given["region_endpoint"] = _endpoints(given["region_endpoint"])
     given["events"] = _targets(given["events"])
     given["upstream"] = _upstreams(given["upstream"])
-    logging.basicConfig(
-        level=given["log_level"].upper(),
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-    )
-    # granian's own lines about its workers mean nothing to a user.
-    logging.getLogger("_granian").setLevel(logging.WARNING)
+    logs.configure(given["log_level"], given["log_format"])
     # From here on nothing is left behind: not by a signal that comes before the server is ready.
     asked_to_stop = StopSignal()
     given["data_dir"] = _data_dir(given)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 import click
 
-from ecr_emu.cli import options
+from ecr_emu.cli import options, progress
 
 DEFAULT_ENDPOINT = "http://localhost:4566"
 # Running all policies, or storing a million records, takes its time.
@@ -74,8 +74,9 @@ def _asking(
     headers = {"Content-Type": kind} if kind else {}
     try:
         with closing(_connection(endpoint)) as connection:
-            connection.request(method, urlsplit(endpoint).path.rstrip("/") + target, body, headers)
-            response = connection.getresponse()
+            with progress.waiting(f"waiting for {endpoint}"):
+                connection.request(method, urlsplit(endpoint).path.rstrip("/") + target, body, headers)
+                response = connection.getresponse()
             if response.status >= 300:
                 raise options.failure(_refusal(endpoint, response))
             yield response

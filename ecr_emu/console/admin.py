@@ -12,6 +12,10 @@ from ecr_emu.context import Emulator
 class Jobs(Protocol):
     """The background work of an emulator (jobs/runner.py)."""
 
+    @property
+    def is_working(self) -> bool:
+        """Whether jobs are being done now."""
+
     def arrange(self) -> None:
         """Look again at when jobs are due."""
 

@@ -3,14 +3,15 @@
 import ipaddress
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, jsonify, request
+from flask import Flask, Response, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from ecr_emu import __version__
+from ecr_emu import __version__, errors
 from ecr_emu.console import clock, decisions, events, iam, images, lifecycle, metrics, sboms, scans, signing
 from ecr_emu.console.admin import Admin
 from ecr_emu.core.reset import reset
+from ecr_emu.wsgi import REQUEST_ID
 
 _UNREGISTERED = (".localhost", ".local", ".internal", ".test")
 
@@ -46,6 +47,11 @@ def create(admin: Admin) -> Flask:
                 "pages of other sites may not ask; ask from the command line, or from a page of this server",
             )
 
+    @pages.after_request
+    def say_id(response: Response) -> Response:
+        response.headers["x-amzn-RequestId"] = request.environ[REQUEST_ID]
+        return response
+
     @pages.get("/_emu/health")
     def health() -> ResponseReturnValue:
         operations = {"implemented": admin.implemented, "total": admin.total}
@@ -64,6 +70,11 @@ def create(admin: Admin) -> Flask:
         response.content_type = "application/json"
         response.set_data(jsonify(error=error.name, message=error.description).data)
         return response
+
+    @pages.errorhandler(Exception)
+    def fail(problem: Exception) -> ResponseReturnValue:
+        failure = errors.of_failure(problem, request.environ[REQUEST_ID])
+        return jsonify(error=failure.code, message=failure.message), failure.status, failure.headers
 
     return pages
 

@@ -3,7 +3,6 @@
 Every step of a control-plane request is on this page, and its only `try`.
 """
 
-import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,13 +18,21 @@ from ecr_emu.control.model import Model, load
 from ecr_emu.core import trail
 from ecr_emu.errors import EcrError
 from ecr_emu.metrics import OPERATION
-from ecr_emu.wsgi import Environ, Response, StartResponse, drain, new_request_id, read_body, respond
+from ecr_emu.wsgi import (
+    ACCOUNT,
+    REQUEST_ID,
+    Environ,
+    Response,
+    StartResponse,
+    drain,
+    new_request_id,
+    read_body,
+    respond,
+)
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 # A layer part of 20,971,520 bytes in base64, and room for the other members.
 MAX_BODY_BYTES = 32 * 1024 * 1024
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +71,20 @@ class Control:
             raise ValueError(error.message) from None
 
     def handle(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        request_id = str(uuid.UUID(new_request_id(), version=4))
+        request_id = environ[REQUEST_ID] = str(uuid.UUID(new_request_id(), version=4))
         try:
             built = self._find(environ)
             environ[OPERATION] = built.name
             body = read_body(environ, MAX_BODY_BYTES)
             call = callers.identify(self._emulator, environ, body, request_id)
+            environ[ACCOUNT] = call.principal.account
             request = built.read(_parse(body))
             answer = built.write(trail.do(call, built.name, request, built.do))
             response = _response(200, answer, request_id)
         except EcrError as error:
             response = _error(error, request_id)
-        except Exception:
-            log.exception("request %s failed", request_id)
-            response = _error(errors.internal_failure(), request_id)
+        except Exception as problem:  # noqa: BLE001 - of_failure logs it
+            response = _error(errors.of_failure(problem, request_id), request_id)
         drain(environ)
         return respond(response, start_response)
 
@@ -108,4 +115,6 @@ def _response(status: int, content: Mapping[str, Any], request_id: str) -> Respo
 
 def _error(error: EcrError, request_id: str) -> Response:
     content = {"__type": error.code, "message": error.message, **error.members}
-    return _response(error.status, content, request_id)
+    response = _response(error.status, content, request_id)
+    response.headers.extend(error.headers)
+    return response

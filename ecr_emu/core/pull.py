@@ -1,5 +1,7 @@
 """Finding what a pull needs: one look-up each, and a second only to say what is missing."""
 
+import logging
+import sqlite3
 from collections.abc import Iterable
 
 from ecr_emu import errors
@@ -14,6 +16,10 @@ from ecr_emu.upstream.flights import Flight
 
 # Documents of a registry: the principals whose pulls leave lastRecordedPullTime alone.
 EXCLUSION = "pull-time-exclusion"
+# How long a pull waits to write down its time.
+PATIENCE_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
 
 
 def manifest(call: Call, registry: Registry, name: str, reference: str, *, is_pull: bool) -> Content:
@@ -71,14 +77,21 @@ def layer(call: Call, registry: Registry, name: str, digest: str, action: str) -
 def record(call: Call, registry: Registry, image_ids: Iterable[int]) -> None:
     """Write down that these images were pulled now, unless pulls by the caller are not recorded.
 
-    The caller has looked which times are due, so that most pulls write nothing.
+    The caller has looked which times are due, so that most pulls write nothing. A full disk or a locked
+    database stops no pull.
     """
     with call.store.read() as connection:
         exclusions = documents.page(connection, registry, EXCLUSION, "", documents.ALL)
     if pull_times.is_excluded(call.principal.arn, [exclusion.key for exclusion in exclusions]):
         return
-    with call.store.write() as transaction:
-        images.record_pulls(transaction, image_ids, call.now)
+    try:
+        with call.store.write(PATIENCE_SECONDS) as transaction:
+            images.record_pulls(transaction, image_ids, call.now)
+    except sqlite3.OperationalError as problem:
+        # The next pull will write it down; this one has all that it needs.
+        if not errors.is_passing(problem):
+            raise
+        log.warning("request %s: the time of a pull is not written down (%s)", call.request_id, problem)
 
 
 def blob(call: Call, registry: Registry, name: str, digest: str, action: str) -> Blob:

@@ -63,10 +63,11 @@ def append(call: Call, repository: Repository, upload_id: str, chunk: Chunk) -> 
         try:
             upload = _write(upload, file, chunk, quotas.of(call))
         except UploadLost:
-            raise _not_found(repository, upload_id) from None
+            raise _gone(call, repository, upload_id) from None
         with call.store.write() as transaction:
-            if not uploads.update(transaction, upload, call.now):
-                raise _not_found(repository, upload_id)
+            is_known = uploads.update(transaction, upload, call.now)
+        if not is_known:
+            raise _gone(call, repository, upload_id)
     return upload
 
 
@@ -91,7 +92,7 @@ def complete(
             digest = choose(lambda algorithm: file.digest(algorithm, upload.received_bytes))
             return digest, _store(call, repository, upload, digest)
         except UploadLost:
-            raise _not_found(repository, upload_id) from None
+            raise _gone(call, repository, upload_id) from None
 
 
 def cancel(call: Call, repository: Repository, upload_id: str) -> None:
@@ -126,7 +127,12 @@ def _write(upload: Upload, file: FileUpload, chunk: Chunk, limits: Limits) -> Up
     """Append to the file. The row is written by the caller; until then the bytes do not count."""
     if chunk.source is None:
         return upload
-    copied = _copy(upload, file, chunk.source, chunk.length, limits["maximum-layer-bytes"])
+    try:
+        copied = _copy(upload, file, chunk.source, chunk.length, limits["maximum-layer-bytes"])
+    except BaseException:
+        # What did not come whole takes no room: the disk may be full of just these bytes.
+        file.cut(upload.received_bytes)
+        raise
     upload = replace(upload, received_bytes=upload.received_bytes + copied)
     if not chunk.is_part:
         return upload
@@ -180,6 +186,15 @@ def _store(call: Call, repository: Repository, upload: Upload, digest: str) -> b
     if not is_first:
         call.blobs.delete(file)
     return had_layer
+
+
+def _gone(call: Call, repository: Repository, upload_id: str) -> errors.EcrError:
+    """The same; what was written after a sweep or a reset had taken the row goes as well."""
+    with call.store.read() as connection:
+        is_known = uploads.exists(connection, upload_id)
+    if not is_known:
+        call.blobs.discard(upload_id)
+    return _not_found(repository, upload_id)
 
 
 def _not_found(repository: Repository, upload_id: str) -> errors.EcrError:

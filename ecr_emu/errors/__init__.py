@@ -8,6 +8,7 @@ codes to OCI codes in `registry/errors.py`.
 from ecr_emu.errors.access import *
 from ecr_emu.errors.deeds import *
 from ecr_emu.errors.error import EcrError as EcrError
+from ecr_emu.errors.failures import *
 from ecr_emu.errors.images import *
 from ecr_emu.errors.layers import *
 from ecr_emu.errors.policies import *

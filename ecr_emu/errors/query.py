@@ -22,7 +22,7 @@ _NAMES = {
 def of_query(error: EcrError) -> EcrError:
     """An error of the JSON API under the name and with the status that it has here."""
     code, status = _NAMES.get(error.code, (error.code, error.status))
-    return EcrError(code, error.message, status)
+    return EcrError(code, error.message, status, headers=error.headers)
 
 
 def missing_action() -> EcrError:

@@ -53,7 +53,3 @@ def unsupported_method(method: str) -> EcrError:
 
 def path_unknown(path: str) -> EcrError:
     return EcrError("PathUnknown", f"No resource at '{path}'", 404)
-
-
-def internal_failure() -> EcrError:
-    return EcrError("ServerException", "ecr-emu failed to answer; its log says why", 500)

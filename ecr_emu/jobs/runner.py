@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ecr_emu.context import Emulator
 from ecr_emu.jobs import schedule
+from ecr_emu.metrics import DONE, FAILED
 from ecr_emu.store import images, jobs, replications, scans
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 MANY_IMAGES = 2_000
 # How long the thread waits after a failure, at first and at most.
 FIRST_RETRY_SECONDS, RETRY_SECONDS = 1.0, 60.0
+# How long a child may go on when the server is to end.
+CHILD_SECONDS = 10.0
 # How often it looks for new advisories, where images are scanned again with them.
 ADVISORIES_SECONDS = 5.0
 # How long the thread sleeps at most: another process may have changed what is due.
@@ -41,6 +44,7 @@ class Runner:
         self._working = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+        self._child: subprocess.Popen[str] | None = None
         self._failures = 0
         self._advisories: Seen | None = None
 
@@ -50,13 +54,26 @@ class Runner:
         self._thread.start()
 
     def stop(self) -> None:
-        """Start nothing more, and wait for what runs."""
+        """Start nothing more, and wait for what runs; a child that takes long is ended.
+
+        Its job is due again at the next start: a job is claimed in the transaction that does it.
+        """
         self._stopping.set()
         self._emulator.wake.set()
+        if self._thread.is_alive():
+            self._thread.join(CHILD_SECONDS)
+        child = self._child
+        if child is not None:
+            child.terminate()
         if self._thread.is_alive():
             self._thread.join()
         if "_couriers" in vars(self):
             self._couriers.stop()
+
+    @property
+    def is_working(self) -> bool:
+        """Whether jobs are being done now."""
+        return self._working.locked()
 
     def arrange(self) -> None:
         """Look again at when jobs are due: the clock was moved."""
@@ -68,7 +85,11 @@ class Runner:
         with self._working:
             until = self._emulator.clock()
             reports = self._copy() + self._finish_injected(until)
-            return reports + (self._run_here(until) if self._is_light(until) else self._run_in_child(until))
+            reports += self._run_here(until) if self._is_light(until) else self._run_in_child(until)
+            for report in reports:
+                outcome = FAILED if "error" in report else DONE
+                self._emulator.metrics.count_job(str(report["kind"]), outcome)
+            return reports
 
     def _run(self) -> None:
         wake = self._emulator.wake
@@ -163,13 +184,25 @@ class Runner:
         words = [str(word) for option in options.items() for word in option]
         words += [f"--limit={name}={value}" for name, value in settings.limit]
         command = [sys.executable, "-m", "ecr_emu", "work", *words]
-        finished = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        if finished.returncode:
-            log.error("background work failed: %s", finished.stderr.strip())
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, text=True, stdout=pipe, stderr=pipe) as child:  # noqa: S603
+            self._child = child
+            said, problem = child.communicate()
+            self._child = None
+        if child.returncode:
+            reason = problem.strip() or f"it ended with {child.returncode}"
+            log.log(
+                logging.INFO if self._stopping.is_set() else logging.ERROR,
+                "background work failed: %s",
+                reason,
+            )
             self._failures += 1
-            return [{"kind": "work", "error": finished.stderr.strip()}]
+            return [{"kind": "work", "error": reason}]
         self._failures = 0
         # It wrote to the same file.
         self._emulator.store.forget()
-        reports: list[dict[str, object]] = json.loads(finished.stdout)
+        reports: list[dict[str, object]] = json.loads(said)
+        for report in reports:
+            if "error" in report:
+                log.error("the job %s failed: %s", report["kind"], report["error"])
         return reports

@@ -110,8 +110,8 @@ def serve(blobs: FileBlobs, blob: Blob, wanted: str | None) -> Response:
     path = blobs.path(blob.file)
     if length <= SMALL_BYTES:
         return Response(status, headers, _read(path, first, length, blob.digest))
-    if not path.exists():
-        raise errors.blob_unknown(blob.digest)
+    # That it can be opened is to be known before the answer begins.
+    _read(path, first, 0, blob.digest)
     return Response(status, headers, FileRange(path, first, length))
 
 

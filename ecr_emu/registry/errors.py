@@ -46,6 +46,8 @@ _CODES = {
     "PathUnknown": (404, "UNSUPPORTED"),
     "UnsupportedMethod": (405, "UNSUPPORTED"),
     "ServerException": (500, "UNKNOWN"),
+    # What registries answer that cannot go on for now; not in the OCI list.
+    "ServiceUnavailable": (503, "UNAVAILABLE"),
 }
 
 

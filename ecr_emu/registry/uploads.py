@@ -31,10 +31,14 @@ def start(request: Request) -> Response:
         upload_id = upload.start(request.call, repository)
         try:
             return _complete(request, repository, upload_id, digest)
-        except BaseException:
+        except EcrError:
             # The client knows no upload id, so nobody could ever finish this one.
             with suppress(EcrError):
                 upload.cancel(request.call, repository, upload_id)
+            raise
+        except BaseException:
+            # Disk or database are in trouble: the row can wait for the sweep, the room of the bytes cannot.
+            request.call.blobs.discard(upload_id)
             raise
     return _location(request, 202, Upload(upload.start(request.call, repository)))
 

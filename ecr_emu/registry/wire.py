@@ -5,7 +5,6 @@ Every step of a data-plane request is on this page, and its only `try`.
 
 import base64
 import binascii
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
@@ -21,13 +20,22 @@ from ecr_emu.registry import blobs, manifests, referrers, routes, tags, trail, u
 from ecr_emu.registry.errors import render
 from ecr_emu.registry.request import Request, action_of
 from ecr_emu.store import principals
-from ecr_emu.wsgi import Environ, Response, StartResponse, client, drain, new_request_id, origin, respond
+from ecr_emu.wsgi import (
+    ACCOUNT,
+    REQUEST_ID,
+    Environ,
+    Response,
+    StartResponse,
+    client,
+    drain,
+    new_request_id,
+    origin,
+    respond,
+)
 
 # No login token of ours makes a longer header.
 MAX_REMEMBERED_BYTES = 2048
 API_VERSION = ("Docker-Distribution-Api-Version", "registry/2.0")
-
-log = logging.getLogger(__name__)
 
 Handler = Callable[[Request], Response]
 # A handler, and the action that it asks for on the repository.
@@ -68,24 +76,22 @@ _STEPS: Mapping[str, Mapping[str, Step]] = {
 
 def handle(emulator: Emulator, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer a request under /v2/."""
-    request_id = new_request_id()
+    request_id = environ[REQUEST_ID] = new_request_id()
     try:
         response = _answer(emulator, environ, request_id)
     except EcrError as error:
         response = render(error)
-        response.headers.append(("x-amzn-RequestId", request_id))
-    except Exception:
-        log.exception("request %s failed", request_id)
-        response = render(errors.internal_failure())
-        response.headers.append(("x-amzn-RequestId", request_id))
-    response.headers.append(API_VERSION)
+    except Exception as problem:  # noqa: BLE001 - of_failure logs it
+        response = render(errors.of_failure(problem, request_id))
+    response.headers += (("x-amzn-RequestId", request_id), API_VERSION)
     return _send(environ, response, start_response)
 
 
 def handle_layer_url(emulator: Emulator, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer a GET of a URL that GetDownloadUrlForLayer gave: the URL itself is the permission."""
+    request_id = environ[REQUEST_ID] = new_request_id()
+    environ[OPERATION] = "layer URL"
     try:
-        environ[OPERATION] = "layer URL"
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             raise _wrong_method(environ, ("GET", "HEAD"))
         found, which = layer_urls.resolve(emulator, environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
@@ -95,6 +101,10 @@ def handle_layer_url(emulator: Emulator, environ: Environ, start_response: Start
             response = blobs.answer(emulator, found, which, environ.get("HTTP_RANGE"))
     except EcrError as error:
         response = render(error)
+    except Exception as problem:  # noqa: BLE001 - of_failure logs it
+        response = render(errors.of_failure(problem, request_id))
+    # On AWS this is S3, which calls it so.
+    response.headers.append(("x-amz-request-id", request_id))
     return _send(environ, response, start_response)
 
 
@@ -109,6 +119,7 @@ def _send(environ: Environ, response: Response, start_response: StartResponse) -
 
 def _answer(emulator: Emulator, environ: Environ, request_id: str) -> Response:
     call = _identify(emulator, environ, request_id)
+    environ[ACCOUNT] = call.principal.account
     route = routes.find(environ["PATH_INFO"])
     steps = _STEPS[route.kind]
     step = steps.get(environ["REQUEST_METHOD"])

@@ -22,6 +22,11 @@ BUSY_TIMEOUT_SECONDS = 30.0
 
 # How many writers share a commit at most: the first of them waits for the last.
 MAX_GROUP = 64
+# How soon one looks whether those have given up whom it has left the commit to.
+LEFT_ALONE_SECONDS = 0.05
+
+# Connections that are kept while nobody uses them: each has two files open, and some memory.
+MAX_IDLE = 16
 
 # How many answers are remembered between two writes.
 MAX_REMEMBERED = 4096
@@ -37,11 +42,24 @@ class ForeignSchema(RuntimeError):
     """The file is a database of something else."""
 
 
-class Database:
-    """A pool of connections. Reads run side by side; writes wait for each other."""
+class Busy(sqlite3.OperationalError):
+    """Those who were to write before have waited, or written, for too long."""
 
-    def __init__(self, path: Path, *, durable: bool = True) -> None:
+    sqlite_errorcode = sqlite3.SQLITE_BUSY
+
+
+class Database:
+    """A pool of connections. Reads run side by side; writes wait for each other.
+
+    A writer waits for `patience_seconds` until it is its turn in this process, and as long for other
+    processes; then it gives up with Busy, or with the error of SQLite.
+    """
+
+    def __init__(
+        self, path: Path, *, durable: bool = True, patience_seconds: float = BUSY_TIMEOUT_SECONDS
+    ) -> None:
         self.path = path
+        self._patience_seconds = patience_seconds
         self._synchronous = "FULL" if durable else "OFF"
         self._idle: deque[sqlite3.Connection] = deque()
         self._writing = threading.Lock()
@@ -77,47 +95,58 @@ class Database:
                 connection.execute("COMMIT")
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self, patience_seconds: float | None = None) -> Iterator[sqlite3.Connection]:
         """One write transaction, committed at the end and rolled back on any error.
 
         Never held while bytes move: every other writer waits for it. Writers that wait already are let in
         before the commit, each in a savepoint of its own, so that all of them wait for the disk once. None
-        goes on before the commit is done; when it fails, it has failed for all of them.
+        goes on before the commit is done; when it fails, it has failed for all of them. What is not worth the
+        usual patience may bring its own.
         """
         may_wait()
-        with self._turn():
-            group = self._group or self._begin()
+        patience = self._patience_seconds if patience_seconds is None else patience_seconds
+        with self._turn(patience):
+            group = self._group or self._begin(patience)
             try:
                 with group.member():
                     yield group.connection
             finally:
                 if group.is_broken or not self._waiting or group.size >= MAX_GROUP:
                     self._commit(group)
-        group.ended.wait()
+        while not group.ended.wait(LEFT_ALONE_SECONDS):
+            self._commit_if_left(group)
         if group.failure is not None:
             raise group.failure
 
     @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _turn(self, patience_seconds: float) -> Iterator[None]:
         """Be the one who writes; until then, be counted among those who wait."""
         # SQLite makes waiting writers sleep and try again; a lock hands over at once.
         with self._arranging:
             self._waiting += 1
-        self._writing.acquire()
+        is_mine = self._writing.acquire(timeout=patience_seconds)
         with self._arranging:
             self._waiting -= 1
+        if not is_mine:
+            raise Busy("other requests have waited for the database for too long")
         try:
             yield
         finally:
             self._writing.release()
 
-    def _begin(self) -> Group:
+    def _begin(self, patience_seconds: float) -> Group:
         connection = self.take()
+        is_usual = patience_seconds == self._patience_seconds
         try:
+            if not is_usual:
+                connection.execute(f"PRAGMA busy_timeout={patience_seconds * 1000:.0f}")
             connection.execute("BEGIN IMMEDIATE")
         except BaseException:
             self.give_back(connection)
             raise
+        finally:
+            if not is_usual:
+                connection.execute(f"PRAGMA busy_timeout={self._patience_seconds * 1000:.0f}")
         self._group = Group(connection)
         return self._group
 
@@ -129,6 +158,15 @@ class Database:
             # Nobody has been told of the commit yet, so nobody can miss it.
             self.forget()
         group.ended.set()
+
+    def _commit_if_left(self, group: Group) -> None:
+        """Commit what was left to writers who have lost their patience."""
+        if self._writing.acquire(blocking=False):
+            try:
+                if self._group is group and not self._waiting:
+                    self._commit(group)
+            finally:
+                self._writing.release()
 
     def recall(self, key: Hashable, load: Callable[[sqlite3.Connection], Answer]) -> Answer:
         """What `load` reads, remembered until something is written.
@@ -173,7 +211,11 @@ class Database:
             return self._open()
 
     def give_back(self, connection: sqlite3.Connection) -> None:
-        self._idle.append(connection)
+        # A transaction that could not even be rolled back would go on for whoever comes next.
+        if connection.in_transaction or len(self._idle) >= MAX_IDLE:
+            connection.close()
+        else:
+            self._idle.append(connection)
         # A request whose client has left may end after the server has.
         if self._is_closed:
             self.close()
@@ -188,7 +230,7 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self.path,
-            timeout=BUSY_TIMEOUT_SECONDS,
+            timeout=self._patience_seconds,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=256,

@@ -1,26 +1,30 @@
-"""How much there is, for metrics. Counting reads a whole index, so no request asks."""
+"""How much there is, for metrics. Some of it reads a whole table, so no other request asks."""
 
 from sqlite3 import Connection
 
 
 def repositories(connection: Connection) -> int:
-    return _number(connection, "SELECT count(*) FROM repositories")
+    return _number(connection, "SELECT coalesce(sum(repository_count), 0) FROM registry_counts")
 
 
 def images(connection: Connection) -> int:
-    return _number(connection, "SELECT count(*) FROM images")
+    return _number(connection, "SELECT coalesce(sum(image_count), 0) FROM repositories")
 
 
-def blobs(connection: Connection) -> int:
-    return _number(connection, "SELECT count(*) FROM blobs")
+def blobs(connection: Connection) -> tuple[int, int]:
+    """How many blobs there are, and their bytes. Reads the whole table."""
+    count, size_bytes = connection.execute(
+        "SELECT count(*), coalesce(sum(size_bytes), 0) FROM blobs"
+    ).fetchone()
+    return count, size_bytes
 
 
-def blob_bytes(connection: Connection) -> int:
-    return _number(connection, "SELECT coalesce(sum(size_bytes), 0) FROM blobs")
-
-
-def uploads(connection: Connection) -> int:
-    return _number(connection, "SELECT count(*) FROM uploads")
+def uploads(connection: Connection) -> tuple[int, int]:
+    """How many uploads are under way, and the bytes that have come of them."""
+    count, received_bytes = connection.execute(
+        "SELECT count(*), coalesce(sum(received_bytes), 0) FROM uploads"
+    ).fetchone()
+    return count, received_bytes
 
 
 def database_bytes(connection: Connection) -> int:

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ecr_emu.console import metrics
+from ecr_emu.jobs import work
 from tests.clients import Registry, Running
 
 NAME = "team/app"
@@ -59,13 +62,54 @@ def test_every_duration_is_in_a_class(registry: Registry, emulator: Running) -> 
 def test_sizes_are_those_of_the_store(registry: Registry, ecr: Any) -> None:
     ecr.create_repository(repositoryName=NAME)
     registry.push_image(NAME, "v1", LAYER)
-    registry.request("POST", f"/v2/{NAME}/blobs/uploads/")
+    where = registry.request("POST", f"/v2/{NAME}/blobs/uploads/").headers["location"]
+    registry.request("PATCH", where.partition(f":{registry.port}")[2], b"12345")
     found = values(registry)
     names = ("repositories", "images", "blobs", "uploads")
     assert [found[f"ecr_emu_{name}", ""] for name in names] == [1, 1, 2, 1]
     assert found["ecr_emu_blob_bytes", ""] == len(LAYER) + len(b'{"architecture":"amd64","os":"linux"}')
+    assert found["ecr_emu_upload_bytes", ""] == 5
     assert found["ecr_emu_database_bytes", ""] > 0
-    assert found["process_resident_memory_bytes", ""] > 0
+    assert found["ecr_emu_database_log_bytes", ""] > 0
+    assert found["ecr_emu_sizes_age_seconds", ""] < 1
+    for name in ("process_resident_memory_bytes", "process_open_fds", "ecr_emu_threads"):
+        assert found[name, ""] > 0
+
+
+def test_jobs_are_counted_by_kind_and_outcome(
+    emulator: Running, registry: Registry, ecr: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*given: Any) -> None:
+        raise RuntimeError("a mistake")
+
+    ecr.create_repository(repositoryName=NAME)
+    emulator.application.runner.arrange()
+    waiting = values(registry)
+    assert waiting["ecr_emu_jobs", "sweep"] == 1
+    assert waiting["ecr_emu_jobs_running", ""] == 0
+    registry.request("POST", f"/v2/{NAME}/blobs/uploads/")
+    registry.request("POST", "/_emu/clock", b'{"advance": "36h"}')
+    registry.password = emulator.registry().password
+    assert values(registry)["ecr_emu_jobs_ended_total", "sweep done"] == 1
+    monkeypatch.setattr(work, "_KINDS", {"sweep": broken})
+    registry.request("POST", "/_emu/clock", b'{"advance": "2h"}')
+    found = values(registry)
+    assert found["ecr_emu_jobs_ended_total", "sweep done"] == 1
+    assert found["ecr_emu_jobs_ended_total", "sweep failed"] == 1
+
+
+def test_sizes_that_take_long_are_not_read_for_every_scrape(
+    registry: Registry, ecr: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "CHEAP_SECONDS", 0.0)
+    monkeypatch.setattr(metrics, "SHARE", 1e-9)
+    assert values(registry)["ecr_emu_repositories", ""] == 0
+    ecr.create_repository(repositoryName=NAME)
+    found = values(registry)
+    assert found["ecr_emu_repositories", ""] == 0
+    assert found["ecr_emu_sizes_age_seconds", ""] > 0
+    monkeypatch.undo()
+    assert values(registry)["ecr_emu_repositories", ""] == 1
 
 
 def test_strangers_make_no_new_series(registry: Registry) -> None:

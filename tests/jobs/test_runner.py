@@ -1,6 +1,7 @@
 """Background work that comes due, in the server's thread and in a process of its own."""
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -134,6 +135,28 @@ def test_a_job_that_breaks_is_tried_again_and_holds_up_no_other(
     emulator.registry().push_blob(NAME, b"useless")
     (swept,) = emulator.post("/_emu/clock", advance="2h")["jobs"]
     assert (swept["kind"], swept["layers"]) == ("sweep", 1)
+
+
+def test_stopping_ends_a_child_that_takes_long(
+    emulator: Running, clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    endless = tmp_path / "python"
+    endless.write_text("#!/bin/sh\nexec sleep 300\n")
+    endless.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(endless))
+    monkeypatch.setattr(jobs, "MANY_IMAGES", 0)
+    monkeypatch.setattr(jobs, "CHILD_SECONDS", 0.1)
+    runner = emulator.application.runner
+    runner.start()
+    clock.advance(2 * 3600)
+    emulator.application.emulator.wake.set()
+    until(lambda: runner.is_working)
+    began = time.monotonic()
+    runner.stop()
+    assert time.monotonic() - began < 30
+    assert not runner.is_working
+    # What it did not do is due again.
+    assert runner.seconds_to_sleep() < 0
 
 
 @pytest.mark.parametrize("interval", [0, 3600])

@@ -2,7 +2,8 @@
 
 import json
 import sqlite3
-from contextlib import closing, suppress
+import time
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from ecr_emu.domain.registries import Registry
 from ecr_emu.domain.replication import Backfill
 from ecr_emu.errors import EcrError
 from ecr_emu.store import backfills, database, documents, replications, repositories
-from ecr_emu.store.database import Database, NewerSchema, schema_files
+from ecr_emu.store.database import MAX_IDLE, Busy, Database, NewerSchema, schema_files
 from ecr_emu.store.repositories import Repository
 from tests.consistency import side_by_side
 from tests.store.conftest import HOME, a_repository
@@ -222,3 +223,46 @@ def test_replications_that_an_older_version_promised_wait_and_its_backfills_begi
         assert backfills.running(connection, place.region) == [
             Backfill("an-id", repository.registry, place, "PREPARING", 9.0)
         ]
+
+
+def test_a_transaction_that_could_not_be_ended_goes_on_for_nobody(store: Database) -> None:
+    """As after a disk error in the middle: what is read next is not what was so then."""
+    with store.read() as connection:
+        connection.execute("BEGIN IMMEDIATE")
+    with store.write() as transaction:
+        transaction.execute("INSERT INTO clock (id, ahead_seconds) VALUES (1, 5.0)")
+    with store.read() as connection:
+        assert connection.execute("SELECT ahead_seconds FROM clock").fetchone() == (5.0,)
+        assert not connection.in_transaction
+
+
+def test_connections_of_a_rush_are_not_kept(store: Database) -> None:
+    with ExitStack() as stack:
+        for _ in range(3 * MAX_IDLE):
+            stack.enter_context(store.snapshot()).execute("SELECT count(*) FROM clock").fetchone()
+        assert len(open_logs(store.path)) >= 3 * MAX_IDLE
+    assert len(open_logs(store.path)) <= MAX_IDLE
+
+
+def open_logs(path: Path) -> list[str]:
+    """Descriptors of this process on the log. Those on the database SQLite keeps, for who comes next."""
+    links = []
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            links.append(str(entry.readlink()))
+    return [link for link in links if link == f"{path}-wal"]
+
+
+def test_a_writer_gives_up_after_its_patience(tmp_path: Path) -> None:
+    path = tmp_path / "metadata.db"
+    with closing(Database(path, patience_seconds=30)) as store, closing(Database(path)) as other:
+        with other.write():
+            began = time.monotonic()
+            with pytest.raises(sqlite3.OperationalError, match="locked"), store.write(0.1):
+                pass
+            assert time.monotonic() - began < 10
+        with store.write(), pytest.raises(Busy), store.write(0.1):
+            pass
+        # The usual patience is back.
+        with store.read() as connection:
+            assert connection.execute("PRAGMA busy_timeout").fetchone() == (30_000,)

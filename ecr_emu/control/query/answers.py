@@ -31,12 +31,14 @@ def error(service: str, problem: EcrError, request_id: str) -> Response:
     fault = "Receiver" if problem.status >= 500 else "Sender"
     members = {"Type": fault, "Code": problem.code, "Message": problem.message}
     space = NAMESPACES[service]
-    return whole(
+    response = whole(
         problem.status,
         f'<ErrorResponse xmlns="{space}"><Error>{_xml(members)}</Error>'
         f"<RequestId>{request_id}</RequestId></ErrorResponse>",
         request_id,
     )
+    response.headers.extend(problem.headers)
+    return response
 
 
 def whole(status: int, document: str, request_id: str) -> Response:

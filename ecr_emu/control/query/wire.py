@@ -3,7 +3,6 @@
 Every step of a request with the query protocol is on this page, and its only `try`.
 """
 
-import logging
 import uuid
 from collections.abc import Iterable
 
@@ -14,18 +13,27 @@ from ecr_emu.control.query import answers, forms, sts
 from ecr_emu.control.query.forms import Form
 from ecr_emu.domain.registries import Registry
 from ecr_emu.errors import EcrError
-from ecr_emu.wsgi import Environ, Response, StartResponse, client, drain, origin, read_body, respond
+from ecr_emu.wsgi import (
+    ACCOUNT,
+    REQUEST_ID,
+    Environ,
+    Response,
+    StartResponse,
+    client,
+    drain,
+    origin,
+    read_body,
+    respond,
+)
 
 # The largest documents of IAM have some ten thousand characters; encoded, three times as many bytes.
 MAX_BODY_BYTES = 1024 * 1024
 METHODS = ("GET", "POST")
 
-log = logging.getLogger(__name__)
-
 
 def handle(emulator: Emulator, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer a request that `forms.is_query` has found to be one."""
-    request_id = str(uuid.uuid4())
+    request_id = environ[REQUEST_ID] = str(uuid.uuid4())
     service = forms.service_of(environ, {})
     try:
         body, form = _read(environ)
@@ -33,9 +41,9 @@ def handle(emulator: Emulator, environ: Environ, start_response: StartResponse) 
         response = _answer(emulator, environ, service, body, form, request_id)
     except EcrError as error:
         response = answers.error(service, error, request_id)
-    except Exception:
-        log.exception("request %s failed", request_id)
-        response = answers.error(service, errors.of_query(errors.internal_failure()), request_id)
+    except Exception as problem:  # noqa: BLE001 - of_failure logs it
+        failure = errors.of_query(errors.of_failure(problem, request_id))
+        response = answers.error(service, failure, request_id)
     drain(environ)
     return respond(response, start_response)
 
@@ -59,6 +67,7 @@ def _answer(
         call = _anybody(emulator, environ, request_id)
     else:
         call = _identify(emulator, environ, body, request_id, service)
+    environ[ACCOUNT] = call.principal.account
     if not action:
         raise errors.missing_action()
     access_key = _access_key(call, environ)

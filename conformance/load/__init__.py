@@ -1,0 +1,1 @@
+"""Many clients for some minutes, slow ones among them, while one trouble after the other comes and goes."""
