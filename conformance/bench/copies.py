@@ -30,6 +30,11 @@ LAYER_BYTES = (1_000_000, 1_500_000, 2_000_000)
 COPY_SECONDS = 300
 
 
+def name_of(verb: str, layers: int, count: int) -> str:
+    """The name of a measure."""
+    return f"{verb}: skopeo copy, {layers} layers, {count} at once"
+
+
 def missing() -> str:
     """Why images cannot be copied here."""
     return PROGRAMS["skopeo"].missing
@@ -136,13 +141,12 @@ def _copies(samples: Samples, subject: Subject, images: Sequence[Path], layers: 
     with tempfile.TemporaryDirectory(prefix="ecr-emu-bench-") as name:
         folders = [Path(name) / str(number) for number in range(len(images))]
         for count, chosen in ((1, slice(0, 1)), (len(images) - 1, slice(1, None))):
-            text = f"skopeo copy, {layers} layers, {count} at once"
             pushes = [_bound(p.push, image) for p, image in zip(places[chosen], images[chosen], strict=True)]
-            samples.add(Measure(f"push: {text}", "s", False), subject.name, _at_once(pushes))
+            samples.add(Measure(name_of("push", layers, count), "s", False), subject.name, _at_once(pushes))
             pulls = [
                 _bound(p.pull, folder) for p, folder in zip(places[chosen], folders[chosen], strict=True)
             ]
-            samples.add(Measure(f"pull: {text}", "s", False), subject.name, _at_once(pulls))
+            samples.add(Measure(name_of("pull", layers, count), "s", False), subject.name, _at_once(pulls))
             for folder in folders[chosen]:
                 with suppress(FileNotFoundError):
                     shutil.rmtree(folder)

@@ -124,7 +124,10 @@ def _python(package: str, program: Program) -> None:
 
 def _cargo(program: Program) -> None:
     command = ["cargo", "install", "--quiet", "--locked", "--root", str(FOLDER / program.name)]
-    run(program, [[*command, "--version", program.version, program.name]])
+    # A folder that stays: a build that was interrupted goes on.
+    build = str(FOLDER / "build" / program.name)
+    run(program, [[*command, "--version", program.version, program.name]], CARGO_TARGET_DIR=build)
+    shutil.rmtree(build, ignore_errors=True)
 
 
 def _programs() -> list[Program]:
@@ -185,7 +188,7 @@ def ensure(program: Program) -> str:
         return f"missing: {why}"
     reason.unlink(missing_ok=True)
     (FOLDER / f"{program.name}.version").write_text(program.version)
-    return "installed" if program.found else f"missing: {program.path} is not there after the installation"
+    return f"missing: {program.missing}" if program.missing else "installed"
 
 
 @click.command()

@@ -1,5 +1,6 @@
 """Many small requests on keep-alive connections: by wrk, or by a client of our own where there is no wrk."""
 
+import contextlib
 import re
 import selectors
 import shutil
@@ -106,9 +107,9 @@ def python(
     request = ("\r\n".join(lines) + "\r\n\r\n" + sent.body).encode()
     has_body = sent.method != "HEAD"
     answered = 0
-    with selectors.DefaultSelector() as selector:
+    with selectors.DefaultSelector() as selector, contextlib.ExitStack() as links:
         for _ in range(connections):
-            link = socket.create_connection(("127.0.0.1", port))
+            link = links.enter_context(socket.create_connection(("127.0.0.1", port)))
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             selector.register(link, selectors.EVENT_READ, bytearray())
             link.sendall(request)
@@ -116,8 +117,6 @@ def python(
         while (elapsed := time.perf_counter() - began) < seconds:
             for key, _ in selector.select(timeout=seconds):
                 answered += _advance(key, request, has_body)
-        for key in list(selector.get_map().values()):
-            _socket(key).close()
     return answered / elapsed
 
 

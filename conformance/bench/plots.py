@@ -5,10 +5,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from conformance.bench.measures import Samples
+from conformance.bench.roster import OURS
 
 # Of each server, in every picture.
 COLOURS = {
-    "ecr-emu": "#d62728",
+    OURS: "#d62728",
     "docker-registry": "#7f7f7f",
     "distribution": "#1f77b4",
     "zot": "#17becf",
@@ -32,7 +33,9 @@ def draw(parts: Mapping[str, Samples]) -> dict[str, str]:
                 for name in values:
                     middle = samples.median(measure, name)
                     if middle is not None:
-                        curves.setdefault(measure.curve, {}).setdefault(name, {})[measure.at] = middle
+                        points = curves.setdefault(measure.curve, {}).setdefault(name, {})
+                        # A size that two parts measure is taken from the first.
+                        points.setdefault(measure.at, middle)
     return {file_name(curve): _draw(curve, units[curve], lines) for curve, lines in curves.items()}
 
 
@@ -56,12 +59,15 @@ def _draw(curve: str, unit: str, lines: Mapping[str, Mapping[float, float]]) -> 
         axes = figure.subplots()
         for name, points in lines.items():
             places = sorted(points)
-            style = {
-                "color": COLOURS.get(name),
-                "linewidth": 2.2 if name == "ecr-emu" else 1.3,
-                "marker": "o",
-            }
-            axes.plot(places, [points[place] for place in places], label=name, markersize=3.5, **style)
+            axes.plot(
+                places,
+                [points[place] for place in places],
+                label=name,
+                color=COLOURS.get(name),
+                linewidth=2.2 if name == OURS else 1.3,
+                marker="o",
+                markersize=3.5,
+            )
         places = sorted({place for points in lines.values() for place in points})
         axes.set(xscale="log", yscale="log", title=curve, xlabel=AXES[unit], ylabel=f"{unit}, median")
         axes.set_xticks(places, [f"{place:,g}" for place in places], minor=False)

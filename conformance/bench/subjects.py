@@ -117,6 +117,8 @@ def move(
 ) -> None:
     """Move the payloads and note MB/s, and the processor time that the server took for a GB."""
     client = subject.client
+    # While the others had their turn, the server may have closed it.
+    client.close()
     how = {"push": client.push, "push whole": client.push_whole, "pull": client.pull}[verb]
     cpu_before, began = process.cpu_seconds(subject.pid), time.perf_counter()
     for payload in payloads:

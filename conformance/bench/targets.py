@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from conformance.bench.measures import CONNECTIONS, Samples
+from conformance.bench.copies import name_of
+from conformance.bench.measures import CONNECTIONS, FULL, Samples
 from conformance.bench.roster import OURS
 from conformance.bench.servers import SMALL
 
@@ -107,24 +108,26 @@ def _small_requests() -> Sequence[Target]:
 
 def _layers() -> Sequence[Target]:
     found = []
+    small, large, huge = (transfer.label for transfer in (FULL.small, FULL.large, FULL.huge))
     for verb in ("push", "pull"):
-        found.append(Target("servers", f"{verb} 10 MB", "ratio", 2, DEBIAN))
-        found.append(Target("servers", f"{verb} 10 MB", "ratio", 1, REGISTRIES))
-    for part, size in (("servers", "200 MB"), ("large", "2 GB")):
+        found.append(Target("servers", f"{verb} {small}", "ratio", 2, DEBIAN))
+        found.append(Target("servers", f"{verb} {small}", "ratio", 1, REGISTRIES))
+    for part, size in (("servers", large), ("large", huge)):
         found.append(Target(part, f"pull {size}", "ratio", 0.9, ("nginx",)))
         found.append(Target(part, f"push {size}", "ratio", 1.5, DEBIAN))
         found.append(Target(part, f"push {size}", "ratio", 1, REGISTRIES))
         found.append(Target(part, f"push {size}, CPU", "ratio", 1.5, DEBIAN))
     memory = "peak memory, RSS, push"
-    found.append(Target("large", f"{memory} 2 GB", "growth", GROWTH, (f"{memory} 10 MB",)))
+    found.append(Target("large", f"{memory} {huge}", "growth", GROWTH, (f"{memory} {small}",)))
     return found
 
 
 def _copies() -> Sequence[Target]:
-    names = [
-        f"{verb}: skopeo copy, 30 layers, {count} at once" for verb in ("push", "pull") for count in (1, 8)
+    return [
+        Target("copies", name_of(verb, FULL.copy_layers, count), "ratio", 1, REGISTRIES)
+        for verb in ("push", "pull")
+        for count in (1, FULL.copies)
     ]
-    return [Target("copies", name, "ratio", 1, REGISTRIES) for name in names]
 
 
 TARGETS: tuple[Target, ...] = (
@@ -136,4 +139,6 @@ TARGETS: tuple[Target, ...] = (
     *_small_requests(),
     *_layers(),
     *_copies(),
+    Target("scale", "cost of a request, 1,000,000 images against 1,000", "at most", 1.3),
+    Target("background", "p99 beside a lifecycle run or a scan, against without", "at most", 1.1),
 )
