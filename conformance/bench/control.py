@@ -11,7 +11,7 @@ from conformance.bench.client import MANIFEST_TYPE, REPOSITORY, TAG
 from conformance.bench.load import Sent
 from conformance.bench.measures import CONNECTIONS, SOME_CONNECTIONS, Measure, Samples, Session
 from conformance.bench.peers import CONTROL, REGISTRY, api_headers, call, ping_api
-from conformance.bench.subjects import Subject, in_turn, running, tolerated
+from conformance.bench.subjects import Subject, in_turn, running, tolerated, warm
 
 # Operations that work like most do: on a repository, on its images, on nothing.
 CALLS: tuple[tuple[str, dict[str, object], tuple[int, ...]], ...] = (
@@ -30,6 +30,7 @@ def steps(session: Session) -> int:
 def measure(session: Session) -> Samples:
     """All rounds: in each, every emulator is started anew, and all are asked in turn at every step."""
     samples = Samples()
+    warm(session, session.having(CONTROL), ping_api)
     for number in range(session.plan.rounds):
         with running(session, session.having(CONTROL), ping_api) as subjects:
             subjects = list(in_turn(subjects, number))
@@ -80,7 +81,9 @@ def _series(
         call(port, operation, request)
         seconds = session.plan.load_seconds
         rate = session.load(port, "/", api_headers(operation), connections, seconds, body)
-        samples.add(Measure(name, "requests/s", True, operation, connections), subject.name, rate)
+        # One number of connections makes no curve.
+        curve = operation if operation == CALLS[0][0] else ""
+        samples.add(Measure(name, "requests/s", True, curve, connections), subject.name, rate)
     session.step()
 
 

@@ -68,11 +68,11 @@ def running(
         yield subjects
 
 
-def warm(session: Session, peers: Sequence[Peer]) -> None:
+def warm(session: Session, peers: Sequence[Peer], ask: Callable[[int], int | None] | None = None) -> None:
     """A start of each server that fills the caches and is not counted."""
     for peer in peers:
         with tempfile.TemporaryDirectory(prefix="ecr-emu-bench-") as folder:
-            _stop(session, start(peer, Path(folder) / peer.name))
+            _stop(session, start(peer, Path(folder) / peer.name, ask))
 
 
 def in_turn(subjects: Sequence[Subject], number: int) -> Sequence[Subject]:
