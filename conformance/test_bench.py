@@ -1,6 +1,7 @@
 """The benchmark's own rules: verdicts, the page that is made of stored samples, peers that are not there."""
 
 import contextlib
+import dataclasses
 import http.server
 import json
 import threading
@@ -15,7 +16,8 @@ from conformance.bench import install, load, plots, report, roster, targets
 from conformance.bench.__main__ import main
 from conformance.bench.client import BenchFailed
 from conformance.bench.install import NotInstalled, Program
-from conformance.bench.measures import Measure, Samples
+from conformance.bench.measures import QUICK, Measure, Samples, Session
+from conformance.bench.subjects import running
 from conformance.bench.targets import GO_AND_RUST, Target
 
 RATE = Measure("manifest GET, 16 connections", "requests/s", True, "manifest GET", 16)
@@ -182,6 +184,21 @@ def test_a_peer_that_there_is_not_is_refused() -> None:
 
 def test_ours_is_measured_whatever_is_chosen() -> None:
     assert [peer.name for peer in roster.choose("nginx, zot")] == ["ecr-emu", "zot", "nginx"]
+
+
+def test_a_peer_that_does_not_start_is_told_and_the_others_are_measured() -> None:
+    def broken(folder: Path, port: int) -> list[str]:
+        return ["sh", "-c", "echo no such option >&2; exit 1"]
+
+    ours, *_ = roster.all_peers()
+    warnings: list[str] = []
+    peers = [ours, dataclasses.replace(ours, name="broken", command=broken)]
+    session = Session(QUICK, peers, load.python, lambda: None, warnings.append)
+    with running(session, peers) as subjects:
+        assert [subject.name for subject in subjects] == ["ecr-emu"]
+    assert warnings == ["broken, start: BenchFailed: broken did not start: no such option\n"]
+    with pytest.raises(BenchFailed), running(session, [dataclasses.replace(ours, command=broken)]):
+        pass
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -36,20 +36,24 @@ def main(quick: bool, only: Sequence[str], names: str, write: bool, source: Path
     """
     # As an exception, so that the servers are stopped on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    if source:
-        stored: report.Stored = json.loads(source.read_text())
-    else:
-        try:
-            stored = measure(QUICK if quick else FULL, list(only or PARTS), roster.choose(names))
-        except (BenchFailed, ValueError) as reason:
-            raise click.ClickException(str(reason)) from None
+    stored: report.Stored = {}
+    try:
+        runs = [json.loads(source.read_text())] if source else _measure(quick, only, names)
+        for stored in runs:
+            # After each part: what was measured is not lost with what comes after it.
+            if write:
+                report.write(_earlier() | stored)
+    except (BenchFailed, ValueError) as reason:
+        raise click.ClickException(str(reason)) from None
     click.echo(json.dumps(stored, indent=2) if output == "json" else report.text(stored))
-    if write:
-        report.write(_earlier() | stored)
 
 
-def measure(plan: Plan, names: Sequence[str], peers: Sequence[Peer]) -> report.Stored:
-    """Run parts of a plan, with a progress bar on stderr."""
+def _measure(quick: bool, only: Sequence[str], names: str) -> Iterator[report.Stored]:
+    return measure(QUICK if quick else FULL, list(only or PARTS), roster.choose(names))
+
+
+def measure(plan: Plan, names: Sequence[str], peers: Sequence[Peer]) -> Iterator[report.Stored]:
+    """Run parts of a plan, with a progress bar on stderr; what is there so far, after each of them."""
     client, do_load = load.choose()
     how = report.circumstances(plan, peers, client)
     present = [peer for peer in peers if not peer.missing]
@@ -63,7 +67,7 @@ def measure(plan: Plan, names: Sequence[str], peers: Sequence[Peer]) -> report.S
             data = through_json(PARTS[name].measure(session))
             stored[name] = {"how": how | {"warnings": list(warnings)}, "data": data}
             warnings.clear()
-    return stored
+            yield stored
 
 
 def _earlier() -> report.Stored:

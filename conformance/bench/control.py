@@ -41,7 +41,7 @@ def measure(session: Session) -> Samples:
                     for subject in subjects:
                         _series(session, samples, subject, (operation, request, connections))
             for subject in subjects:
-                with tolerated(session, subject, "boto3"):
+                with tolerated(session, subject.name, "boto3"):
                     _boto3(session, samples, subject)
                 session.step()
     return samples
@@ -53,7 +53,7 @@ def _start(session: Session, samples: Samples, subject: Subject) -> None:
     samples.add(Measure("cold start to first API answer", "ms", False), subject.name, started)
     memory = process.proportional_mb(subject.pid)
     samples.add(Measure("memory after the first API answers, PSS", "MB", False), subject.name, memory)
-    with tolerated(session, subject, "push of the small image"):
+    with tolerated(session, subject.name, "push of the small image"):
         if REGISTRY in subject.running.peer.roles:
             subject.client.put_image()
         else:
@@ -76,7 +76,7 @@ def _series(
     operation, request, connections = sent
     name = f"{operation}, {connections} connection{'s' if connections > 1 else ''}"
     body, port = Sent("POST", json.dumps(request)), subject.running.port
-    with tolerated(session, subject, name):
+    with tolerated(session, subject.name, name):
         # One answer that is looked at, before those that are counted.
         call(port, operation, request)
         seconds = session.plan.load_seconds

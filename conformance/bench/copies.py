@@ -57,7 +57,7 @@ def measure(session: Session) -> Samples:
         for number in range(plan.rounds):
             with running(session, session.having(REGISTRY)) as subjects:
                 for subject in in_turn(subjects, number):
-                    with tolerated(session, subject, "skopeo copy"):
+                    with tolerated(session, subject.name, "skopeo copy"):
                         _copies(samples, subject, images, plan.copy_layers)
                     session.step()
     return samples

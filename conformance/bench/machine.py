@@ -17,7 +17,29 @@ def describe() -> dict[str, str]:
         "kernel": f"{platform.system()} {platform.release()}",
         "file system of the data": _file_system(),
         "Python": platform.python_version(),
+        "wrk": _first_line("wrk", "-v"),
+        "skopeo": _first_line("skopeo", "--version"),
+        "openssl": _first_line("openssl", "version"),
     }
+
+
+def commit() -> str:
+    """What is checked out, and whether it was changed since."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parent)
+    except OSError:
+        return ""
+    return done.stdout.strip()
+
+
+def _first_line(*command: str) -> str:
+    """The first line that a program prints, on whichever stream; nothing where it is not there."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return next(iter((done.stdout or done.stderr).splitlines()), "").split(" [")[0].split(" (")[0].strip()
 
 
 def _cpu_model() -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import ecr_emu
+from conformance.bench import machine
 from conformance.bench.client import MANIFEST_TYPE
 from conformance.bench.install import PROGRAMS
 from conformance.bench.peers import CONTROL, FILES, REGISTRY, Peer, log_in, our_command
@@ -63,7 +64,7 @@ def all_peers() -> list[Peer]:
             HTTPStatus.UNAUTHORIZED,
             log_in,
             roles=BOTH,
-            version=ecr_emu.__version__,
+            version=f"{ecr_emu.__version__} {machine.commit()}".strip(),
             about="Default settings. Basic login by a token of GetAuthorizationToken. "
             "What is acknowledged is synced.",
         ),

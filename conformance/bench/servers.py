@@ -58,7 +58,7 @@ def _note_start(session: Session, samples: Samples, subject: Subject) -> None:
 def _small_requests(session: Session, samples: Samples, subjects: Sequence[Subject]) -> None:
     paths = {}
     for subject in subjects:
-        with tolerated(session, subject, "push of the small image"):
+        with tolerated(session, subject.name, "push of the small image"):
             paths[subject.name] = blob_path(subject.client.put_image())
     for what in ("manifest", SMALL):
         for sent, counts in ((GET, CONNECTIONS), (HEAD, (SOME_CONNECTIONS,))):
@@ -75,7 +75,7 @@ def series(
     """One series of small requests: of a path, what else is sent, and the number of connections."""
     path, sent, connections = request
     name = f"{what}, {connections} connection{'s' if connections > 1 else ''}"
-    with tolerated(session, subject, name):
+    with tolerated(session, subject.name, name):
         seconds = session.plan.load_seconds
         rate = session.load(subject.running.port, path, subject.headers, connections, seconds, sent)
         curve = what if sent.method != "HEAD" else ""
@@ -92,7 +92,7 @@ def _transfers(session: Session, samples: Samples, subjects: Sequence[Subject], 
     for subject in registries:
         others = [source.make() for _ in range(transfer.count)]
         os.sync()
-        with tolerated(session, subject, f"push whole {transfer.label}"):
+        with tolerated(session, subject.name, f"push whole {transfer.label}"):
             move(samples, subject, transfer, "push whole", others)
         session.step()
     for subject in subjects:

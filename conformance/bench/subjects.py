@@ -58,20 +58,24 @@ def running(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ecr-emu-bench-")))
         subjects = []
         for peer in peers:
-            server = start(peer, folder / peer.name, ask)
-            stack.callback(_stop, session, server)
-            time.sleep(SETTLE_SECONDS)
-            headers = peer.log_in(server.port)
-            client = Client(server.port, headers)
-            stack.callback(client.close)
-            subjects.append(Subject(server, client, headers, folder / peer.name))
+            with tolerated(session, peer.name, "start"):
+                server = start(peer, folder / peer.name, ask)
+                stack.callback(_stop, session, server)
+                time.sleep(SETTLE_SECONDS)
+                headers = peer.log_in(server.port)
+                client = Client(server.port, headers)
+                stack.callback(client.close)
+                subjects.append(Subject(server, client, headers, folder / peer.name))
         yield subjects
 
 
 def warm(session: Session, peers: Sequence[Peer], ask: Callable[[int], int | None] | None = None) -> None:
     """A start of each server that fills the caches and is not counted."""
     for peer in peers:
-        with tempfile.TemporaryDirectory(prefix="ecr-emu-bench-") as folder:
+        with (
+            tolerated(session, peer.name, "start"),
+            tempfile.TemporaryDirectory(prefix="ecr-emu-bench-") as folder,
+        ):
             _stop(session, start(peer, Path(folder) / peer.name, ask))
 
 
@@ -81,15 +85,14 @@ def in_turn(subjects: Sequence[Subject], number: int) -> Sequence[Subject]:
 
 
 @contextlib.contextmanager
-def tolerated(session: Session, subject: Subject, what: str) -> Iterator[None]:
+def tolerated(session: Session, name: str, what: str) -> Iterator[None]:
     """What a peer does not manage is told and left out of its figures; what we do not ends the benchmark."""
     try:
         yield
     except (BenchFailed, OSError, http.client.HTTPException) as reason:
-        if subject.name == OURS:
+        if name == OURS:
             raise
-        subject.client.close()
-        session.warn(f"{subject.name}, {what}: {type(reason).__name__}: {reason}"[:300])
+        session.warn(f"{name}, {what}: {type(reason).__name__}: {reason}"[:300])
 
 
 def push(
@@ -99,7 +102,7 @@ def push(
     # What earlier pushes left to the kernel must not be written on this one's time.
     os.sync()
     process.reset_peak(subject.pid)
-    with tolerated(session, subject, f"push {transfer.label}"):
+    with tolerated(session, subject.name, f"push {transfer.label}"):
         move(samples, subject, transfer, "push", payloads)
         name = f"peak memory, RSS, push {transfer.label}"
         samples.add(Measure(name, "MB", False), subject.name, process.peak_mb(subject.pid))
@@ -108,7 +111,7 @@ def push(
 def pull(
     session: Session, samples: Samples, subject: Subject, transfer: Transfer, payloads: Sequence[Payload]
 ) -> None:
-    with tolerated(session, subject, f"pull {transfer.label}"):
+    with tolerated(session, subject.name, f"pull {transfer.label}"):
         move(samples, subject, transfer, "pull", payloads)
 
 
