@@ -53,6 +53,15 @@ def test_the_peer_that_wins_is_named_and_so_is_one_that_was_not_measured() -> No
     )
 
 
+def test_a_target_is_not_met_for_good_while_a_peer_is_missing() -> None:
+    stored_parts = stored()
+    found = samples(RATE, ecr_emu=[10.0], distribution=[5.0], fakecloud=[4.0])
+    stored_parts["servers"]["data"] = found.stored()
+    wanted = "| manifest GET, 16 connections | at least 2 times the best of distribution, zot, fakecloud |"
+    told = " met by those measured | 2.00 times distribution (zot not measured) |"
+    assert wanted + told in lines_of(report.text(stored_parts))
+
+
 def test_where_less_is_better_the_ratio_is_the_other_way_round() -> None:
     found = samples(START, ecr_emu=[200.0], docker_registry=[50.0])
     verdict = targets.judge(ratio_target(1, "docker-registry", measure=START), found)
@@ -61,7 +70,7 @@ def test_where_less_is_better_the_ratio_is_the_other_way_round() -> None:
 
 @pytest.mark.parametrize(
     ("value", "is_met", "told"),
-    [(150.0, True, "150 ms"), (151.0, False, "151 ms; 1% short"), (300.0, False, "300 ms; 100% short")],
+    [(150.0, True, "150 ms"), (151.0, False, "151 ms; 1% over"), (300.0, False, "300 ms; 100% over")],
 )
 def test_a_limit_may_be_reached_and_not_passed(value: float, is_met: bool, told: str) -> None:
     target = Target("servers", START.name, "at most", 150)

@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -126,13 +127,20 @@ def _peers(stored: Stored) -> str:
 
 def _targets(samples: Mapping[str, Samples], *, is_whole: bool) -> str:
     """All targets, or where the page is not whole those of the parts that were measured."""
-    words = {True: "met", False: "**missed**", None: "not measured"}
     verdicts = [v for v in targets.judge_all(samples) if is_whole or v.target.part in samples]
     rows = [("measure", "wanted", "", "found")]
-    rows += [(v.target.measure, v.wanted, words[v.is_met], v.found) for v in verdicts]
-    met, missed = (sum(v.is_met is it for v in verdicts) for it in (True, False))
-    count = f"{met} of {len(verdicts)} are met, {missed} missed, {len(verdicts) - met - missed} not measured."
+    rows += [(v.target.measure, v.wanted, _word(v), v.found) for v in verdicts]
+    words = Counter(_word(v) for v in verdicts)
+    count = f"Of {len(verdicts)}: {', '.join(f'{number} {word}' for word, number in words.most_common())}."
     return f"## Targets\n\n{count}\n\n{pipes(rows, left=4)}"
+
+
+def _word(verdict: targets.Verdict) -> str:
+    if verdict.is_met is None:
+        return "not measured"
+    if not verdict.is_met:
+        return "**missed**"
+    return "met" if verdict.is_whole else "met by those measured"
 
 
 def _how(part: Mapping[str, Any]) -> str:

@@ -76,10 +76,15 @@ def series(
     path, sent, connections = request
     name = f"{what}, {connections} connection{'s' if connections > 1 else ''}"
     with tolerated(session, subject.name, name):
-        seconds = session.plan.load_seconds
+        seconds, cpu_before = session.plan.load_seconds, process.cpu_seconds(subject.pid)
         rate = session.load(subject.running.port, path, subject.headers, connections, seconds, sent)
+        cpu_seconds = process.cpu_seconds(subject.pid) - cpu_before
         curve = what if sent.method != "HEAD" else ""
         samples.add(Measure(name, "requests/s", True, curve, connections), subject.name, rate)
+        if connections == SOME_CONNECTIONS:
+            # Not much changed by what else the machine does.
+            costs = Measure(f"{name}, CPU", "us/request", False)
+            samples.add(costs, subject.name, cpu_seconds / (rate * seconds) * 1e6)
 
 
 def _transfers(session: Session, samples: Samples, subjects: Sequence[Subject], transfer: Transfer) -> None:

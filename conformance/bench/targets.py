@@ -8,6 +8,7 @@ from conformance.bench.copies import name_of
 from conformance.bench.measures import CONNECTIONS, FULL, Samples
 from conformance.bench.roster import OURS
 from conformance.bench.servers import SMALL
+from conformance.bench.tables import number
 
 # "at most" a value of our median; "ratio" to a peer, or to the best of several, of at least a value; "growth"
 # of our median over that of another measure, of at most a value.
@@ -37,12 +38,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a target. `is_met` is None where it was not measured."""
+    """What became of a target. `is_met` is None where it was not measured; `is_whole` is False where some of
+    its peers were not.
+    """
 
     target: Target
     is_met: bool | None
     wanted: str
     found: str
+    is_whole: bool = True
 
 
 def judge(target: Target, samples: Samples | None) -> Verdict:
@@ -63,7 +67,10 @@ def _at_most(target: Target, samples: Samples) -> Verdict:
     wanted = f"at most {target.value:,g}{unit}"
     if median is None:
         return Verdict(target, None, wanted, "not measured")
-    return _verdict(target, median <= target.value, wanted, f"{median:,.3g}{unit}", median / target.value - 1)
+    found = f"{number(median)}{unit}"
+    if median > target.value:
+        found += f"; {median / target.value - 1:.0%} over"
+    return Verdict(target, median <= target.value, wanted, found)
 
 
 def _growth(target: Target, samples: Samples) -> Verdict:
@@ -73,7 +80,7 @@ def _growth(target: Target, samples: Samples) -> Verdict:
     if large is None or not small:
         return Verdict(target, None, wanted, "not measured")
     grown = large / small
-    return _verdict(target, grown <= target.value, wanted, f"{grown:.2f} times", grown / target.value - 1)
+    return Verdict(target, grown <= target.value, wanted, f"{grown:.2f} times")
 
 
 def _ratio(target: Target, samples: Samples) -> Verdict:
@@ -89,11 +96,9 @@ def _ratio(target: Target, samples: Samples) -> Verdict:
     found += f" ({', '.join(absent)} not measured)" if absent else ""
     if ratio < 1:
         found += f"; {best} wins, {1 / ratio:.2f} times as good"
-    return _verdict(target, ratio >= target.value, wanted, found, 1 - ratio / target.value)
-
-
-def _verdict(target: Target, is_met: bool, wanted: str, found: str, lacking: float) -> Verdict:
-    return Verdict(target, is_met, wanted, found if is_met else f"{found}; {lacking:.0%} short")
+    if ratio < target.value:
+        found += f"; {1 - ratio / target.value:.0%} short"
+    return Verdict(target, ratio >= target.value, wanted, found, is_whole=not absent)
 
 
 def _small_requests() -> Sequence[Target]:
