@@ -128,7 +128,10 @@ class _Place:
 
     def _copy(self, arguments: Sequence[str]) -> None:
         command = [PROGRAMS["skopeo"].found, "--insecure-policy", "copy", "--quiet", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=COPY_SECONDS)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=COPY_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise BenchFailed(f"skopeo did not end within {COPY_SECONDS} s") from None
         if done.returncode:
             raise BenchFailed(f"skopeo: {done.stderr.strip()[-200:]}")
 

@@ -77,13 +77,16 @@ def wrk(
             script = Path(folder) / "request.lua"
             script.write_text(f"wrk.method = '{sent.method}'\nwrk.body = [==[{sent.body}]==]\n")
             options += ["-s", str(script)]
-        finished = subprocess.run(
-            ["wrk", *options, f"http://127.0.0.1:{port}{path}"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=seconds + GRACE_SECONDS,
-        )
+        try:
+            finished = subprocess.run(
+                ["wrk", *options, f"http://127.0.0.1:{port}{path}"],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=seconds + GRACE_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            raise BenchFailed(f"wrk did not end {GRACE_SECONDS} s after its time") from None
     trouble = _TROUBLE.search(finished.stdout)
     rate = _RATE.search(finished.stdout)
     if finished.returncode or trouble or rate is None:
