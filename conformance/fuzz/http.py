@@ -7,7 +7,6 @@ made of the seed and their number alone; `--replay NUMBER` plays one again, `--s
 """
 
 import json
-import signal
 import subprocess
 import sys
 import tempfile
@@ -120,8 +119,7 @@ def _run(given: dict[str, Any], tell: Callable[[int], None]) -> Outcome:
 
 def _end(outcome: Outcome, first: int, process: "subprocess.Popen[bytes]", *, is_cut: bool) -> None:
     if is_cut:
-        # Its servers end with it.
-        process.send_signal(signal.SIGINT)
+        process.terminate()
     status = process.wait()
     if status and not is_cut:
         outcome.failures.append(f"process {first} ended with status {status}")

@@ -11,6 +11,9 @@ WARM = 0.2
 MOST_GROWTH_MB, MOST_FILES, MOST_THREADS = 40.0, 12, 40
 # Fewer measures say nothing about growth.
 FEWEST_MEASURES = 8
+# How many more blocks Python may have in the end than at half time: some are read once and kept, and few are
+# kept of a request. A list that gets one entry with every request is more.
+MOST_BLOCKS, MOST_BLOCKS_OF_REQUEST = 20_000, 0.3
 
 Curve = list[tuple[int, dict[str, Any]]]
 
@@ -53,6 +56,7 @@ class Outcome:
         for name, curve in self.curves():
             if len(curve) < FEWEST_MEASURES:
                 continue
+            self._judge_blocks(name, curve)
             warm, last = (at[1] for at in (curve[warm_place(curve)], curve[-1]))
             for member, most in (
                 ("resident_mb", MOST_GROWTH_MB),
@@ -64,6 +68,15 @@ class Outcome:
                     self.failures.append(
                         f"{name}: {member} has grown from {warm[member]:.0f} to {last[member]:.0f}"
                     )
+
+    def _judge_blocks(self, name: str, curve: Curve) -> None:
+        (before, half), (requests, last) = curve[len(curve) // 2], curve[-1]
+        grown = last["blocks"] - half["blocks"]
+        if grown > MOST_BLOCKS + MOST_BLOCKS_OF_REQUEST * (requests - before):
+            self.failures.append(
+                f"{name}: {grown / (requests - before):.1f} blocks of memory are kept of a request; "
+                "--trace shows where"
+            )
 
 
 def warm_place(curve: Curve) -> int:

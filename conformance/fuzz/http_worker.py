@@ -3,7 +3,7 @@
 import faulthandler
 import gc
 import json
-import os
+import signal
 import sys
 import tempfile
 import tracemalloc
@@ -65,6 +65,7 @@ class Worker:
         self.tally = Tally()
 
     def close(self) -> None:
+        tempfile.tempdir = None
         for site in (*self._inside.values(), *self._served.values()):
             site.close()
 
@@ -142,8 +143,9 @@ class Worker:
         return count
 
     def _measure(self) -> None:
-        gc.collect()
-        self.tally.curve.append((self.tally.requests, sites.usage(os.getpid(), self._temporary)))
+        for inside in self._inside.values():
+            inside.forget()
+        self.tally.curve.append((self.tally.requests, sites.own_usage(self._temporary)))
         for mode, site in self._served.items():
             found = sites.usage(site.process.pid, site.temporary)
             self.tally.servers.setdefault(mode, []).append((self.tally.requests, found))
@@ -160,6 +162,8 @@ def _guard(event: str, arguments: tuple[Any, ...]) -> None:
 def main(settings: Mapping[str, Any]) -> None:
     """The rounds `first`, `first` + `step` and so on, before `end`."""
     faulthandler.enable()
+    # Its servers end with it.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
     sys.addaudithook(_guard)
     if settings["trace"]:
         tracemalloc.start(8)

@@ -1,12 +1,14 @@
 """Emulators that rounds are played to: in this process, or a server of its own; empty at first."""
 
+import functools
+import gc
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +79,16 @@ PRINCIPALS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process has: MB of memory, open files, threads, files in its temporary folder."""
+    """What a process has: MB of memory, open files, threads, files in its temporary folder.
+
+    `blocks` are Python's own, of this process; 0 of another one.
+    """
 
     resident_mb: float
     files: int
     threads: int
     left_over: int
+    blocks: int = 0
 
 
 def usage(pid: int, temporary: Path) -> Usage:
@@ -92,6 +98,15 @@ def usage(pid: int, temporary: Path) -> Usage:
     files, threads = (sum(1 for _ in (proc / name).iterdir()) for name in ("fd", "task"))
     left_over = sum(1 for path in temporary.iterdir() if not path.name.startswith("ecr-emu-"))
     return Usage(pages * PAGE_BYTES / 1e6, files, threads, left_over)
+
+
+def own_usage(temporary: Path) -> Usage:
+    """Of this process, without what is remembered only to be quick: that has bounds of its own."""
+    for each in gc.get_objects():
+        if isinstance(each, functools._lru_cache_wrapper) and each.__module__.startswith("ecr_emu"):
+            each.cache_clear()
+    gc.collect()
+    return replace(usage(os.getpid(), temporary), blocks=sys.getallocatedblocks())
 
 
 def prepare(folder: Path) -> None:
@@ -182,6 +197,11 @@ class Inside(Site):
         emulator = self.application.emulator
         found = Checker(emulator.store, emulator.blobs, self.folder).problems()
         return [str(asdict(problem)) for problem in found if problem.is_open]
+
+    def forget(self) -> None:
+        """Drop the decisions that are remembered, of which there is a bound."""
+        decisions = self.application.emulator.decisions
+        decisions.__init__()  # type: ignore[misc]
 
     def close(self) -> None:
         self.application.close()
