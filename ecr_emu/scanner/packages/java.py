@@ -43,12 +43,12 @@ class _Allowance:
 
     left: int
     budget: Budget
-    directory: int = _LONGEST_DIRECTORY
+    directory: int
 
 
 def read_archive(file: BinaryIO, budget: Budget) -> Iterator[Package | Problem]:
     """The packages of a jar, war or ear, and a Problem for each archive in it that cannot be read."""
-    yield from _read(file, _Allowance(budget.limits.file_bytes, budget), 0)
+    yield from _read(file, _Allowance(budget.limits.file_bytes, budget, _LONGEST_DIRECTORY), 0)
 
 
 def _read(file: BinaryIO, allowance: _Allowance, depth: int) -> Iterator[Package | Problem]:
@@ -136,7 +136,7 @@ def _from_manifest(values: dict[str, str]) -> Iterator[Package]:
 
 @contextmanager
 def _directory(file: BinaryIO, allowance: _Allowance) -> Iterator[None]:
-    """Refuse a list of files that takes much memory, before zipfile reads it; inside, others may have less."""
+    """Refuse a list of files that takes much memory, before zipfile reads it. Inside, others have less."""
     length = _directory_bytes(file)
     if length > allowance.directory:
         raise Broken(f"has a list of files of {length} bytes, more than {allowance.directory}")
