@@ -11,8 +11,8 @@ from conformance.fuzz.asks import PAGES, Ask, Said
 from conformance.fuzz.rounds import Round
 from conformance.fuzz.sites import Inside, Site
 
-# Of a server the clock is asked, not the processor, and the machine may be busy.
-SECONDS_OF_SERVER = 10.0
+# A server imports what it needs when it is first asked for it.
+SECONDS_OF_SERVER = 5.0
 # Pages that do what is due, with a process where images are scanned.
 WORKING = ("/_emu/clock", "/_emu/scan-findings", "/_emu/lifecycle/run", "/moto-api")
 SECONDS_OF_WORK = 60.0

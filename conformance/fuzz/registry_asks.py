@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Callable
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from conformance.fuzz.asks import DATA, Ask
+from conformance.fuzz.strange import or_strange, or_strange_span
 from conformance.fuzz.world import (
     BLOBS,
     DIGESTS,
@@ -60,19 +61,19 @@ def _ping(world: World) -> Ask:
 
 
 def _start(world: World) -> Ask:
-    query = world.chance.choice(("", "", "?digest-algorithm=sha512"))
+    query = world.chance.choice(("", "", f"?{_query(world, {'digest-algorithm': 'sha512'})}"))
     return v2("start upload", "POST", f"{_name(world)}/blobs/uploads/{query}")
 
 
 def _push_at_once(world: World) -> Ask:
     blob = world.chance.choice(BLOBS)
-    path = f"{_name(world)}/blobs/uploads/?digest={_digest(world, blob)}"
+    path = f"{_name(world)}/blobs/uploads/?{_query(world, {'digest': _digest(world, blob)})}"
     return v2("push at once", "POST", path, blob, ("Content-Type", "application/octet-stream"))
 
 
 def _mount(world: World) -> Ask:
     source = {"from": _name(world)} if world.chance.random() < 0.8 else {}
-    query = urlencode({"mount": world.chance.choice(DIGESTS), **source})
+    query = _query(world, {"mount": world.chance.choice(DIGESTS), **source})
     return v2("mount", "POST", f"{_name(world)}/blobs/uploads/?{query}")
 
 
@@ -86,15 +87,16 @@ def _patch(world: World) -> Ask:
     ask = v2("patch", "PATCH", f"{name}/blobs/uploads/{upload_id}", body)
     if world.chance.random() < 0.5:
         first = len(received) + world.chance.choice((0, 0, 0, 1, -1))
-        ask = ask.having(("Content-Range", f"{first}-{first + len(body) - 1}"))
+        span = or_strange_span(world.chance, f"{first}-{first + len(body) - 1}")
+        ask = ask.having(("Content-Range", span))
     return ask.but(kind="patch in order") if ask.header("content-range") else ask
 
 
 def _put(world: World) -> Ask:
     name, upload_id, received = _session(world)
     body = world.chance.choice((b"", b"", b"end"))
-    digest = _digest(world, received + body)
-    ask = v2("complete upload", "PUT", f"{name}/blobs/uploads/{upload_id}?digest={quote(digest)}", body)
+    query = _query(world, {"digest": _digest(world, received + body)})
+    ask = v2("complete upload", "PUT", f"{name}/blobs/uploads/{upload_id}?{query}", body)
     if body and world.chance.random() < 0.5:
         return ask.having(("Content-Range", f"{len(received)}-{len(received) + len(body) - 1}"))
     return ask
@@ -114,7 +116,7 @@ def _blob(world: World) -> Ask:
     method = world.chance.choice(("GET", "GET", "HEAD"))
     digest = world.chance.choice(DIGESTS if world.chance.random() < 0.2 else _OF_LAYERS)
     ask = v2(f"{method} blob", method, f"{_name(world)}/blobs/{digest}")
-    return ask.having(("Range", world.chance.choice(SPANS))) if world.chance.random() < 0.4 else ask
+    return ask.having(_range(world)) if world.chance.random() < 0.4 else ask
 
 
 def _delete_blob(world: World) -> Ask:
@@ -159,7 +161,15 @@ def _page(world: World) -> str:
     chance = world.chance
     members = {"n": chance.choice(("1", "2", "0", "1000", "5000")), "last": chance.choice((*TAGS, *NAMES))}
     chosen = {name: value for name, value in members.items() if chance.random() < 0.5}
-    return "?" + urlencode(chosen) if chosen else ""
+    return f"?{_query(world, chosen)}" if chosen else ""
+
+
+def _query(world: World, members: dict[str, str]) -> str:
+    return urlencode({name: or_strange(world.chance, value) for name, value in members.items()})
+
+
+def _range(world: World) -> tuple[str, str]:
+    return ("Range", or_strange_span(world.chance, world.chance.choice(SPANS)))
 
 
 def _tags(world: World) -> Ask:
@@ -171,7 +181,8 @@ def _catalog(world: World) -> Ask:
 
 
 def _referrers(world: World) -> Ask:
-    query = world.chance.choice(("", "?artifactType=application%2Fx.signature", "?after=1", "?artifactType="))
+    members = world.chance.choice(({}, {"artifactType": "application/x.signature"}, {"after": "1"}))
+    query = f"?{_query(world, members)}" if members else ""
     return v2("referrers", "GET", f"{_name(world)}/referrers/{world.chance.choice(DIGESTS)}{query}")
 
 
@@ -180,7 +191,7 @@ def _layer_url(world: World) -> Ask:
     target = world.of(world.urls, fallback)
     method = world.chance.choice(("GET", "GET", "HEAD"))
     ask = Ask(DATA, "layer URL", method, target)
-    return ask.having(("Range", world.chance.choice(SPANS))) if world.chance.random() < 0.3 else ask
+    return ask.having(_range(world)) if world.chance.random() < 0.3 else ask
 
 
 def _weighted(

@@ -15,12 +15,15 @@ from typing import Any
 from conformance.fuzz.asks import PAGES, Ask, InProcess, Way, Wire
 from conformance.fuzz.world import ACCOUNT, BLOBS, BUILDER, MANIFESTS, READER, ROOT
 from ecr_emu.app import build
+
+# Here no request shall wait for the import of moto.
+from ecr_emu.control.query import moto_iam  # noqa: F401
 from ecr_emu.core.fsck import Checker
 from ecr_emu.settings import Settings
 from tests.clients import Clock, digest_of
 from tests.processes import environment
 
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+PAGE_BYTES, TICKS_PER_SECOND = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 READER_POLICY = {
     "Version": "2012-10-17",
     "Statement": [
@@ -98,6 +101,12 @@ def usage(pid: int, temporary: Path) -> Usage:
     files, threads = (sum(1 for _ in (proc / name).iterdir()) for name in ("fd", "task"))
     left_over = sum(1 for path in temporary.iterdir() if not path.name.startswith("ecr-emu-"))
     return Usage(pages * PAGE_BYTES / 1e6, files, threads, left_over)
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used of the processor, without its children."""
+    fields = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
 
 def own_usage(temporary: Path) -> Usage:
@@ -199,9 +208,10 @@ class Inside(Site):
         return [str(asdict(problem)) for problem in found if problem.is_open]
 
     def forget(self) -> None:
-        """Drop the decisions that are remembered, of which there is a bound."""
-        decisions = self.application.emulator.decisions
-        decisions.__init__()  # type: ignore[misc]
+        """Drop what is remembered only to be quick, or for people: that has bounds of its own."""
+        emulator = self.application.emulator
+        emulator.store.forget()
+        emulator.decisions.__init__()  # type: ignore[misc]
 
     def close(self) -> None:
         self.application.close()
@@ -230,7 +240,7 @@ class Served(Site):
         assert line.startswith("ready: "), line
         self.port = int(line.rpartition(":")[2])
         (data,) = folder.glob("ecr-emu-*")
-        super().__init__(Wire(self.port), data)
+        super().__init__(Wire(self.port, lambda: cpu_seconds(self.process.pid)), data)
         self._told = 0
 
     def now(self) -> float:
