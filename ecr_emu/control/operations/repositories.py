@@ -12,7 +12,7 @@ from ecr_emu.core import create, quotas, trail
 from ecr_emu.domain import kms_keys, mutability, resource_tags
 from ecr_emu.domain.registries import Registry
 from ecr_emu.domain.trail import Outcome, Request
-from ecr_emu.store import images, repositories
+from ecr_emu.store import images, repositories, uploads
 from ecr_emu.store.repositories import Repository
 
 if TYPE_CHECKING:
@@ -77,8 +77,12 @@ def delete_repository(call: Call, request: "types.DeleteRepositoryRequestTypeDef
         repository = repositories.get(transaction, registry, request["repositoryName"])
         if not request.get("force") and images.exist(transaction, repository):
             raise errors.repository_not_empty(repository.name, registry.account)
+        begun = uploads.delete_all(transaction, repository)
         repositories.delete(transaction, repository)
-        return _record(transaction, call, "DeleteRepository", request, repository)
+        answer = _record(transaction, call, "DeleteRepository", request, repository)
+    for upload_id in begun:
+        call.blobs.discard(upload_id)
+    return answer
 
 
 def _record(transaction: Connection, call: Call, name: str, request: Any, repository: Repository) -> Answer:
