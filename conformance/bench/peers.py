@@ -92,7 +92,7 @@ def all_peers() -> list[Peer]:
 
 def start(peer: Peer, folder: Path) -> Running:
     """Start a server on an empty folder and wait for its first answer."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     port = _free_port()
     command = peer.command(folder, port)
     log = folder / "log"
