@@ -69,9 +69,7 @@ def measure(counts: Sequence[int], step: Callable[[], None]) -> Scales:
     return scales
 
 
-def serve(
-    stack: contextlib.ExitStack, folder: Path, count: int, fill: Callable[[Path, int], None]
-) -> Client:
+def serve(stack: contextlib.ExitStack, folder: Path, count: int, fill: Callable[[Path, int], None]) -> Client:
     """A client that is logged in, of a server on a folder that was filled."""
     (folder / "data").mkdir(parents=True)
     fill(folder / "data", count)
@@ -99,6 +97,7 @@ def _ask(case: Case, clients: Sequence[Client]) -> Line:
     for number in range(case.calls):
         for client, make in zip(asked, makers, strict=True):
             request = make()
+            client.link.rouse()
             began = time.perf_counter()
             status, body = client.link.ask(request.text)
             taken = time.perf_counter() - began

@@ -14,6 +14,8 @@ from conformance.bench.client import MANIFEST_TYPE, BenchFailed
 from conformance.bench.peers import SIGNATURE, TARGET
 
 RECEIVE_BYTES = 1 << 20
+ANSWER_SECONDS = 600
+IDLE_SECONDS = 5
 PAGE = 100
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
@@ -22,12 +24,25 @@ class Link:
     """One keep-alive connection that sends texts made beforehand."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=600)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._port = port
         self._host = f"127.0.0.1:{port}"
+        self._socket = self._connect()
+        self._used_at = time.monotonic()
 
     def close(self) -> None:
         self._socket.close()
+
+    def _connect(self) -> socket.socket:
+        link = socket.create_connection(("127.0.0.1", self._port), timeout=ANSWER_SECONDS)
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return link
+
+    def rouse(self) -> None:
+        """Connect anew where the server may have hung up on a silent client."""
+        if time.monotonic() - self._used_at > IDLE_SECONDS:
+            self._socket.close()
+            self._socket = self._connect()
+        self._used_at = time.monotonic()
 
     def text(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
         """A request as it goes over the wire."""
@@ -100,6 +115,7 @@ class Client:
 
     def ask(self, request: Request) -> bytes:
         """The body of the answer, or BenchFailed when it has another status."""
+        self.link.rouse()
         status, body = self.link.ask(request.text)
         if status != request.expected:
             raise BenchFailed(f"{request.text[:80]!r} was answered {status}: {body[:300]!r}")
@@ -205,9 +221,7 @@ def _move_tag(client: Client) -> Next:
 
     def make() -> Request:
         bodies.reverse()
-        return client.raw(
-            "PUT", f"{PATH}/manifests/moving", HTTPStatus.CREATED, bodies[0], MANIFEST_TYPE
-        )
+        return client.raw("PUT", f"{PATH}/manifests/moving", HTTPStatus.CREATED, bodies[0], MANIFEST_TYPE)
 
     return make
 
@@ -233,9 +247,7 @@ def _delete_manifest(client: Client, numbers: Iterator[int]) -> Request:
 
 def _archive(client: Client, numbers: Iterator[int]) -> Request:
     image_id = {"imageDigest": data.digest(next(numbers))}
-    return client.api(
-        "UpdateImageStorageClass", **NAME, imageId=image_id, targetStorageClass="ARCHIVE"
-    )
+    return client.api("UpdateImageStorageClass", **NAME, imageId=image_id, targetStorageClass="ARCHIVE")
 
 
 def _by_name(name: str) -> Callable[[Client], Request]:
@@ -259,6 +271,7 @@ def _preview(client: Client) -> Next:
 
 
 def _preview_status(client: Client) -> str:
+    client.link.rouse()
     status, body = client.link.ask(client.api("GetLifecyclePolicyPreview", **NAME, maxResults=1).text)
     return str(json.loads(body)["status"]) if status == HTTPStatus.OK else ""
 
@@ -359,15 +372,11 @@ REPOSITORIES = (
         skips_one=True,
     ),
     Case("DescribeRepositories, 50 in the middle", _same(_middle_repositories), skips_one=True),
-    Case(
-        "_catalog, first 50", _same(lambda client: client.raw("GET", "/v2/_catalog?n=50")), skips_one=True
-    ),
+    Case("_catalog, first 50", _same(lambda client: client.raw("GET", "/v2/_catalog?n=50")), skips_one=True),
     Case("_catalog, 50 in the middle", _same(_catalog), skips_one=True),
     Case("manifest GET", _same(lambda client: client.raw("GET", f"/v2/{_ONE}/manifests/{data.tag(0)}"))),
     Case("DescribeRegistry", _same(lambda client: client.api("DescribeRegistry"))),
-    Case(
-        "DescribePullThroughCacheRules", _same(lambda client: client.api("DescribePullThroughCacheRules"))
-    ),
+    Case("DescribePullThroughCacheRules", _same(lambda client: client.api("DescribePullThroughCacheRules"))),
     Case("/_emu/metrics", _same(lambda client: client.raw("GET", "/_emu/metrics")), 20),
     Case("CreateRepository", _create),
     Case("DeleteRepository", _drop),
