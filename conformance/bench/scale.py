@@ -5,7 +5,6 @@ A server for each size, all asked in turn, so that what else the machine does fa
 
 import contextlib
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -15,13 +14,14 @@ from pathlib import Path
 
 from conformance.bench import scale_data
 from conformance.bench.client import BenchFailed
-from conformance.bench.peers import Peer, start
+from conformance.bench.peers import Peer, our_command, start
 from conformance.bench.scale_requests import IMAGES, REPOSITORIES, Case, Client, Link
 
 # Up to this the largest may take what the smallest takes.
 FLAT = 1.3
 REPOSITORY_COUNTS = (1, 100, 10_000)
 US = 1e6
+LARGEST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ def serve(stack: contextlib.ExitStack, folder: Path, count: int, fill: Callable[
 
 
 def _command(folder: Path, port: int) -> list[str]:
-    options = ["--host", "127.0.0.1", "--port", str(port), "--data-dir", str(folder / "data")]
-    return [sys.executable, "-m", "ecr_emu", "serve", *options]
+    # AWS's quota is 100,000.
+    return [*our_command(folder, port), "--limit", f"images-per-repository={10 * LARGEST}"]
 
 
 def _ask(case: Case, clients: Sequence[Client]) -> Line:
