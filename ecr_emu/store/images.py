@@ -301,6 +301,19 @@ def delete(connection: Connection, image: Image) -> None:
     connection.execute("DELETE FROM images WHERE id = ?", (image.id,))
 
 
+def delete_youngest(connection: Connection, repository: Repository, limit: int) -> int:
+    """Delete up to `limit` images; how many they were.
+
+    An index is younger than the images that it lists, and a referrer mostly than its subject.
+    """
+    cursor = connection.execute(
+        "DELETE FROM images WHERE id IN "
+        "(SELECT id FROM images WHERE repository_id = ? ORDER BY id DESC LIMIT ?)",
+        (repository.id, limit),
+    )
+    return cursor.rowcount
+
+
 def archive(connection: Connection, image: Image, now: float) -> None:
     connection.execute("UPDATE images SET status = 'ARCHIVED', archived_at = ? WHERE id = ?", (now, image.id))
 

@@ -1,6 +1,6 @@
 """Rows of lifecycle policy previews and of the images that they name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from sqlite3 import Connection
 from typing import Any
@@ -33,12 +33,23 @@ class Result:
 
 
 def start(connection: Connection, repository: Repository, policy_text: str) -> None:
-    """Begin a preview; an earlier one and its results go."""
-    connection.execute("DELETE FROM lifecycle_previews WHERE repository_id = ?", (repository.id,))
+    """Begin a preview in place of an earlier one, whose results nobody sees from now on."""
     connection.execute(
-        "INSERT INTO lifecycle_previews (repository_id, policy_text, status) VALUES (?, ?, 'IN_PROGRESS')",
+        "INSERT INTO lifecycle_previews (repository_id, policy_text, status) VALUES (?, ?, 'IN_PROGRESS') "
+        "ON CONFLICT (repository_id) DO UPDATE SET policy_text = excluded.policy_text, "
+        "status = excluded.status, ended_at = NULL, expiring_count = 0, transitioning_count = 0",
         (repository.id, policy_text),
     )
+
+
+def clear(connection: Connection, repository_id: int, limit: int) -> int:
+    """Delete up to `limit` results of an earlier preview; how many they were."""
+    cursor = connection.execute(
+        "DELETE FROM lifecycle_preview_results WHERE repository_id = ? AND position IN "
+        "(SELECT position FROM lifecycle_preview_results WHERE repository_id = ? LIMIT ?)",
+        (repository_id, repository_id, limit),
+    )
+    return cursor.rowcount
 
 
 def find(connection: Connection, repository_id: int) -> Preview | None:
@@ -50,20 +61,23 @@ def find(connection: Connection, repository_id: int) -> Preview | None:
     return Preview(*row) if row else None
 
 
-def finish(
-    connection: Connection, repository_id: int, now: float, status: str, results: Sequence[Result]
-) -> None:
-    """End a preview with what it found."""
+def add(connection: Connection, repository_id: int, results: Iterable[Result]) -> None:
+    """Store some of the results of a preview that is in progress."""
     connection.executemany(
         "INSERT INTO lifecycle_preview_results (repository_id, position, digest, tags, pushed_at, "
         "storage_class, action, rule_priority) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [(repository_id, r.position, r.digest, ",".join(r.tags), *astuple(r)[3:]) for r in results],
     )
-    actions = [result.action for result in results]
+
+
+def finish(
+    connection: Connection, repository_id: int, now: float, status: str, expiring: int, transitioning: int
+) -> None:
+    """End a preview whose results are stored, with how many of each action there are."""
     connection.execute(
         "UPDATE lifecycle_previews SET status = ?, ended_at = ?, expiring_count = ?, "
         "transitioning_count = ? WHERE repository_id = ?",
-        (status, now, actions.count("EXPIRE"), actions.count("TRANSITION"), repository_id),
+        (status, now, expiring, transitioning, repository_id),
     )
 
 
