@@ -5,13 +5,13 @@ import sys
 
 import click
 
-from conformance.bench import authorization, lifecycle, load, scanning
+from conformance.bench import authorization, interference, lifecycle, load, scale, scanning
 from conformance.bench.client import BenchFailed
 from conformance.bench.measures import FULL, QUICK, Bench, Plan
 from conformance.bench.peers import all_peers
 from conformance.bench.report import Report, as_json, table
 
-PARTS = ("servers", "authorization", "lifecycle", "scanning")
+PARTS = ("servers", "authorization", "lifecycle", "scanning", "scale")
 
 
 @click.command()
@@ -21,7 +21,8 @@ PARTS = ("servers", "authorization", "lifecycle", "scanning")
 def main(quick: bool, only: str | None, output: str) -> None:
     """Measure ecr-emu beside other registries on this machine, one after the other in turn.
 
-    Then what authorization costs, a lifecycle policy over ever more images, and reading an image for a scan.
+    Then what authorization costs, a lifecycle policy over ever more images, reading an image for a scan, and
+    requests as there are ever more images and while work goes on in the background.
     """
     # As an exception, so that the servers are stopped on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -43,6 +44,8 @@ def measure(plan: Plan, only: str | None) -> Report:
     client, do_load = load.choose()
     steps = plan.rounds * plan.steps_per_round * len(present) + authorization.steps(rounds) + len(counts)
     steps += scanning.steps(scans)
+    sizes = plan.image_counts if only in (None, "scale") else ()
+    steps += scale.steps(sizes) + interference.steps(sizes)
     warnings: list[str] = []
     with click.progressbar(length=steps, label="Measuring", file=sys.stderr) as progress:
         bench = Bench(plan, do_load, lambda: progress.update(1), warnings.append)
@@ -55,10 +58,12 @@ def measure(plan: Plan, only: str | None) -> Report:
         for count in counts:
             scales.append(lifecycle.measure(count))
             progress.update(1)
+        sized = scale.measure(sizes, lambda: progress.update(1)) if sizes else None
+        disturbed = interference.measure(sizes, lambda: progress.update(1)) if sizes else ()
         scanned = scanning.measure(plan.scan_bytes, scans, lambda: progress.update(1)) if scans else None
     for warning in warnings:
         click.echo(warning, err=True)
-    return Report(bench.samples, peers, plan, client, costs, scales, scanned)
+    return Report(bench.samples, peers, plan, client, costs, scales, scanned, sized, disturbed)
 
 
 if __name__ == "__main__":

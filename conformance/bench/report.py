@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from conformance.bench import authorization, lifecycle, scanning
+from conformance.bench import authorization, interference, lifecycle, scale, scanning
 from conformance.bench.measures import Measure, Plan, Samples
 from conformance.bench.peers import Peer
 
@@ -16,7 +16,8 @@ MISSING = "missing"
 @dataclass(frozen=True, slots=True)
 class Report:
     """What was measured, and how. `load_client` asked for the manifests, `costs` are those of
-    authorization, `scales` are the lifecycle evaluations, `scans` the images that were read.
+    authorization, `scales` are the lifecycle evaluations, `scans` the images that were read, `sizes` requests
+    as there are ever more images, and `interference` what work in the background costs them.
     """
 
     samples: Samples
@@ -26,6 +27,8 @@ class Report:
     costs: authorization.Costs | None
     scales: Sequence[lifecycle.Scale]
     scans: scanning.Scans | None = None
+    sizes: scale.Scales | None = None
+    interference: Sequence[interference.Line] = ()
 
 
 def ratio(measure: Measure, ours: Sequence[float], theirs: Sequence[float]) -> float | None:
@@ -43,6 +46,8 @@ def table(report: Report) -> str:
     parts += [authorization.table(report.costs)] if report.costs else []
     parts += [lifecycle.table(report.scales)] if report.scales else []
     parts += [scanning.table(report.scans)] if report.scans else []
+    parts += [scale.table(report.sizes)] if report.sizes else []
+    parts += [interference.table(report.interference)] if report.interference else []
     return "\n\n".join(parts)
 
 
@@ -83,6 +88,8 @@ def as_json(report: Report) -> str:
         "authorization": report.costs.rates if report.costs else {},
         "lifecycle": [asdict(scale) for scale in report.scales],
         "scanning": asdict(report.scans) if report.scans else {},
+        "scale": asdict(report.sizes) if report.sizes else {},
+        "interference": [asdict(line) for line in report.interference],
     }
     return json.dumps(content, indent=2, default=str)
 

@@ -21,6 +21,8 @@ from conformance.bench.scale_requests import IMAGES, REPOSITORIES, Case, Client,
 FLAT = 1.3
 REPOSITORY_COUNTS = (1, 100, 10_000)
 US = 1e6
+# What takes long is not asked for as often.
+MOST_SECONDS, FEWEST_CALLS = 20.0, 4
 LARGEST = 1_000_000
 
 
@@ -46,7 +48,7 @@ class Scales:
 
 def steps(counts: Sequence[int]) -> int:
     """How often `measure` reports progress."""
-    return len(counts) + len(REPOSITORY_COUNTS) + len(IMAGES) + len(REPOSITORIES)
+    return len(counts) + len(REPOSITORY_COUNTS) + len(IMAGES) + len(REPOSITORIES) if counts else 0
 
 
 def measure(counts: Sequence[int], step: Callable[[], None]) -> Scales:
@@ -94,7 +96,10 @@ def _ask(case: Case, clients: Sequence[Client]) -> Line:
     makers = [case.prepare(client) for client in asked]
     seconds: dict[int, list[float]] = {client.count: [] for client in asked}
     warm_up = case.calls // 10
+    began_at = time.monotonic()
     for number in range(case.calls):
+        if number > warm_up + FEWEST_CALLS and time.monotonic() - began_at > MOST_SECONDS:
+            break
         for client, make in zip(asked, makers, strict=True):
             request = make()
             client.link.rouse()

@@ -24,24 +24,25 @@ class Link:
     """One keep-alive connection that sends texts made beforehand."""
 
     def __init__(self, port: int) -> None:
-        self._port = port
+        self.port = port
         self._host = f"127.0.0.1:{port}"
-        self._socket = self._connect()
+        self.socket = self._connect()
         self._used_at = time.monotonic()
+        self._is_head = False
 
     def close(self) -> None:
-        self._socket.close()
+        self.socket.close()
 
     def _connect(self) -> socket.socket:
-        link = socket.create_connection(("127.0.0.1", self._port), timeout=ANSWER_SECONDS)
+        link = socket.create_connection(("127.0.0.1", self.port), timeout=ANSWER_SECONDS)
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return link
 
     def rouse(self) -> None:
         """Connect anew where the server may have hung up on a silent client."""
         if time.monotonic() - self._used_at > IDLE_SECONDS:
-            self._socket.close()
-            self._socket = self._connect()
+            self.socket.close()
+            self.socket = self._connect()
         self._used_at = time.monotonic()
 
     def text(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
@@ -51,14 +52,23 @@ class Link:
         return "\r\n".join([*lines, "", ""]).encode() + body
 
     def ask(self, text: bytes) -> tuple[int, bytes]:
-        """Send it; status and body of the answer."""
-        self._socket.sendall(text)
+        """Send a request; status and body of the answer."""
+        self.send(text)
+        return self.finish()
+
+    def send(self, text: bytes) -> None:
+        self._is_head = text.startswith(b"HEAD")
+        self._used_at = time.monotonic()
+        self.socket.sendall(text)
+
+    def finish(self) -> tuple[int, bytes]:
+        """Status and body of the answer to what was sent."""
         received = b""
         while b"\r\n\r\n" not in received:
             received += self._receive()
         head, _, body = received.partition(b"\r\n\r\n")
         length = _LENGTH.search(head)
-        missing = int(length[1]) - len(body) if length and not text.startswith(b"HEAD") else 0
+        missing = int(length[1]) - len(body) if length and not self._is_head else 0
         chunks = [body]
         while missing > 0:
             chunks.append(self._receive())
@@ -66,7 +76,7 @@ class Link:
         return int(head[9:12]), b"".join(chunks)
 
     def _receive(self) -> bytes:
-        received = self._socket.recv(RECEIVE_BYTES)
+        received = self.socket.recv(RECEIVE_BYTES)
         if not received:
             raise BenchFailed("the server closed a connection")
         return received

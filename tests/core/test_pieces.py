@@ -62,9 +62,10 @@ def test_a_crash_leaves_whole_images_and_it_can_be_said_again(
     emulator = application.emulator
     with emulator.store.read() as connection:
         repository = repositories.get(connection, emulator.hosts.default, "team/app")
-    with monkeypatch.context() as patch, pytest.raises(Crashed):
+    with monkeypatch.context() as patch:
         crash_at(patch, at)
-        delete.empty(emulator.store, repository)
+        with pytest.raises(Crashed):
+            delete.empty(emulator.store, repository)
     check_consistency(emulator.settings.data_dir)
     left = {image["imageDigest"] for image in ecr.list_images(**NAME)["imageIds"]}
     # The youngest go first.
@@ -107,9 +108,10 @@ def test_a_preview_that_a_crash_interrupts_is_made_again(
 ) -> None:
     monkeypatch.setattr("ecr_emu.jobs.preview._ROWS", 2)
     ecr.start_lifecycle_policy_preview(**NAME, lifecyclePolicyText=policy(keep_newest(1)))
-    with monkeypatch.context() as patch, pytest.raises(Crashed):
+    with monkeypatch.context() as patch:
         crash_at(patch, at)
-        application.runner.run_due()
+        with pytest.raises(Crashed):
+            application.runner.run_due()
     assert ecr.get_lifecycle_policy_preview(**NAME)["status"] == "IN_PROGRESS"
     application.runner.run_due()
     assert len(ecr.get_lifecycle_policy_preview(**NAME)["previewResults"]) == 5
