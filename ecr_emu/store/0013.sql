@@ -63,3 +63,23 @@ END;
 CREATE TRIGGER uploads_total_down AFTER DELETE ON uploads BEGIN
     UPDATE totals SET value = value - 1 WHERE name = 'uploads';
 END;
+
+-- Results of a preview are asked for by tag status, digest and tag.
+CREATE INDEX lifecycle_preview_results_by_kind ON lifecycle_preview_results (repository_id, tags = '', position);
+CREATE INDEX lifecycle_preview_results_by_digest ON lifecycle_preview_results (repository_id, digest);
+CREATE TABLE lifecycle_preview_tags (
+    repository_id INTEGER NOT NULL REFERENCES lifecycle_previews (repository_id) ON DELETE CASCADE,
+    tag TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (repository_id, tag, position)
+) WITHOUT ROWID;
+CREATE INDEX lifecycle_preview_tags_by_result ON lifecycle_preview_tags (repository_id, position);
+-- Those of earlier previews: one tag after the other, split off the front.
+WITH RECURSIVE split (repository_id, position, tag, rest) AS (
+    SELECT repository_id, position, '', tags || ',' FROM lifecycle_preview_results WHERE tags <> ''
+    UNION ALL
+    SELECT repository_id, position, substr(rest, 1, instr(rest, ',') - 1), substr(rest, instr(rest, ',') + 1)
+    FROM split WHERE rest <> ''
+)
+INSERT INTO lifecycle_preview_tags (repository_id, tag, position)
+    SELECT repository_id, tag, position FROM split WHERE tag <> '';

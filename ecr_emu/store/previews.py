@@ -1,6 +1,6 @@
 """Rows of lifecycle policy previews and of the images that they name."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from sqlite3 import Connection
 from typing import Any
@@ -44,12 +44,16 @@ def start(connection: Connection, repository: Repository, policy_text: str) -> N
 
 def clear(connection: Connection, repository_id: int, limit: int) -> int:
     """Delete up to `limit` results of an earlier preview; how many they were."""
-    cursor = connection.execute(
+    rows = connection.execute(
         "DELETE FROM lifecycle_preview_results WHERE repository_id = ? AND position IN "
-        "(SELECT position FROM lifecycle_preview_results WHERE repository_id = ? LIMIT ?)",
+        "(SELECT position FROM lifecycle_preview_results WHERE repository_id = ? LIMIT ?) RETURNING position",
         (repository_id, repository_id, limit),
+    ).fetchall()
+    connection.executemany(
+        "DELETE FROM lifecycle_preview_tags WHERE repository_id = ? AND position = ?",
+        [(repository_id, position) for (position,) in rows],
     )
-    return cursor.rowcount
+    return len(rows)
 
 
 def find(connection: Connection, repository_id: int) -> Preview | None:
@@ -61,12 +65,16 @@ def find(connection: Connection, repository_id: int) -> Preview | None:
     return Preview(*row) if row else None
 
 
-def add(connection: Connection, repository_id: int, results: Iterable[Result]) -> None:
+def add(connection: Connection, repository_id: int, results: Sequence[Result]) -> None:
     """Store some of the results of a preview that is in progress."""
     connection.executemany(
         "INSERT INTO lifecycle_preview_results (repository_id, position, digest, tags, pushed_at, "
         "storage_class, action, rule_priority) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [(repository_id, r.position, r.digest, ",".join(r.tags), *astuple(r)[3:]) for r in results],
+    )
+    connection.executemany(
+        "INSERT INTO lifecycle_preview_tags (repository_id, tag, position) VALUES (?, ?, ?)",
+        [(repository_id, tag, result.position) for result in results for tag in dict.fromkeys(result.tags)],
     )
 
 
@@ -85,7 +93,8 @@ _SELECT = (
     "SELECT position, digest, tags, pushed_at, storage_class, action, rule_priority "
     "FROM lifecycle_preview_results WHERE repository_id = ?"
 )
-_OF_TAGS = {"ANY": "", "TAGGED": " AND tags <> ''", "UNTAGGED": " AND tags = ''"}
+# As the index has it.
+_OF_TAGS = {"ANY": "", "TAGGED": " AND (tags = '') = 0", "UNTAGGED": " AND (tags = '') = 1"}
 
 
 def page(
@@ -103,11 +112,24 @@ def of_images(
     image_ids: Sequence[tuple[str | None, str | None]],
 ) -> list[Result]:
     """The results for images that are named by digest, by tag or by both."""
-    of_image = "((? IS NULL OR digest = ?) AND (? IS NULL OR instr(',' || tags || ',', ',' || ? || ',')))"
-    wanted = " OR ".join([of_image] * len(image_ids))
-    values = [value for digest, tag in image_ids for value in (digest, digest, tag, tag)]
-    sql = f"{_SELECT}{_OF_TAGS[tag_status]} AND ({wanted}) ORDER BY position"
-    return [_result(row) for row in connection.execute(sql, (repository.id, *values))]
+    positions: set[int] = set()
+    for digest, tag in image_ids:
+        of_image = []
+        if digest is not None:
+            of_image.append((_OF_DIGEST, (repository.id, digest)))
+        if tag is not None:
+            of_image.append((_OF_TAG, (repository.id, tag)))
+        found = [{row[0] for row in connection.execute(*query)} for query in of_image]
+        positions |= set.intersection(*found) if found else set()
+    results = []
+    for position in sorted(positions):
+        sql = f"{_SELECT}{_OF_TAGS[tag_status]} AND position = ?"
+        results += [_result(row) for row in connection.execute(sql, (repository.id, position))]
+    return results
+
+
+_OF_DIGEST = "SELECT position FROM lifecycle_preview_results WHERE repository_id = ? AND digest = ?"
+_OF_TAG = "SELECT position FROM lifecycle_preview_tags WHERE repository_id = ? AND tag = ?"
 
 
 def _result(row: Any) -> Result:
