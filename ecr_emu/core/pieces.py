@@ -8,7 +8,7 @@ from sqlite3 import Connection
 from ecr_emu.store.database import Database
 
 # How long a piece may hold the write lock, but for the last row that it began and for the commit.
-PIECE_SECONDS = 0.01
+PIECE_SECONDS = 0.02
 # Between two pieces: who waits in another process looks again after a millisecond, then ever less often.
 PAUSE_SECONDS = 0.01
 
