@@ -59,7 +59,9 @@ def measure(plan: Plan, only: str | None) -> Report:
             scales.append(lifecycle.measure(count))
             progress.update(1)
         sized = scale.measure(sizes, lambda: progress.update(1)) if sizes else None
-        disturbed = interference.measure(sizes, lambda: progress.update(1)) if sizes else ()
+        disturbed = (
+            interference.measure(sizes, plan.load_seconds, lambda: progress.update(1)) if sizes else ()
+        )
         scanned = scanning.measure(plan.scan_bytes, scans, lambda: progress.update(1)) if scans else None
     for warning in warnings:
         click.echo(warning, err=True)
