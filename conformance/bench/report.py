@@ -17,7 +17,7 @@ MISSING = "missing"
 class Report:
     """What was measured, and how. `load_client` asked for the manifests, `costs` are those of
     authorization, `scales` are the lifecycle evaluations, `scans` the images that were read, `sizes` requests
-    as there are ever more images, and `interference` what work in the background costs them.
+    as there are ever more images, and `disturbed` what work in the background costs them.
     """
 
     samples: Samples
@@ -28,7 +28,7 @@ class Report:
     scales: Sequence[lifecycle.Scale]
     scans: scanning.Scans | None = None
     sizes: scale.Scales | None = None
-    interference: Sequence[interference.Line] = ()
+    disturbed: Sequence[interference.Line] = ()
 
 
 def ratio(measure: Measure, ours: Sequence[float], theirs: Sequence[float]) -> float | None:
@@ -47,7 +47,7 @@ def table(report: Report) -> str:
     parts += [lifecycle.table(report.scales)] if report.scales else []
     parts += [scanning.table(report.scans)] if report.scans else []
     parts += [scale.table(report.sizes)] if report.sizes else []
-    parts += [interference.table(report.interference)] if report.interference else []
+    parts += [interference.table(report.disturbed)] if report.disturbed else []
     return "\n\n".join(parts)
 
 
@@ -89,7 +89,7 @@ def as_json(report: Report) -> str:
         "lifecycle": [asdict(scale) for scale in report.scales],
         "scanning": asdict(report.scans) if report.scans else {},
         "scale": asdict(report.sizes) if report.sizes else {},
-        "interference": [asdict(line) for line in report.interference],
+        "interference": [asdict(line) for line in report.disturbed],
     }
     return json.dumps(content, indent=2, default=str)
 
