@@ -7,8 +7,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from conformance.bench import authorization, control, copies, large, lifecycle, limits, scanning, servers
-from conformance.bench.measures import Samples, Session
+from conformance.bench import (
+    authorization,
+    control,
+    copies,
+    interference,
+    large,
+    lifecycle,
+    limits,
+    scale,
+    scanning,
+    servers,
+    targets,
+)
+from conformance.bench.measures import Measure, Samples, Session
+from conformance.bench.roster import OURS
 from conformance.bench.scan_image import Image
 from conformance.bench.tables import fenced, side_by_side
 
@@ -16,7 +29,7 @@ from conformance.bench.tables import fenced, side_by_side
 @dataclass(frozen=True, slots=True)
 class Part:
     """`steps` is how often `measure` reports progress; `table` is given what `measure` returned, after a way
-    through JSON, and the names of the peers, ours first. `has_samples` says that what is stored are Samples.
+    through JSON, and the names of the peers, ours first. `samples` is what targets are judged by, if any are.
     """
 
     name: str
@@ -24,7 +37,7 @@ class Part:
     steps: Callable[[Session], int]
     measure: Callable[[Session], Any]
     table: Callable[[Any, Sequence[str]], str]
-    has_samples: bool = True
+    samples: Callable[[Any], Samples] | None = None
 
 
 def _sampled(
@@ -35,7 +48,7 @@ def _sampled(
     def table(data: Any, peers: Sequence[str]) -> str:
         return side_by_side(Samples.restored(data), peers)
 
-    return Part(name, title, steps, lambda session: measure(session).stored(), table)
+    return Part(name, title, steps, lambda session: measure(session).stored(), table, Samples.restored)
 
 
 def _measure_authorization(session: Session) -> Any:
@@ -71,6 +84,47 @@ def _scanning_table(data: Any, _: Sequence[str]) -> str:
     return fenced(scanning.table(scanning.Scans(readings, data["match_ms"], data["findings"])))
 
 
+def _measure_scale(session: Session) -> Any:
+    return asdict(scale.measure(session.plan.image_counts, session.step))
+
+
+def _scales(data: Any) -> scale.Scales:
+    return scale.Scales(
+        {
+            what: [
+                scale.Line(one["name"], {int(n): micros for n, micros in one["micros"].items()})
+                for one in lines
+            ]
+            for what, lines in data["lines"].items()
+        }
+    )
+
+
+def _scale_samples(data: Any) -> Samples:
+    """The request whose cost grows most."""
+    found = Samples()
+    measure = Measure(targets.GROWTH_OF_REQUESTS, "times", is_better_when_higher=False)
+    found.add(measure, OURS, max(line.ratio for line in _scales(data).lines["images"]))
+    return found
+
+
+def _measure_background(session: Session) -> Any:
+    lines = interference.measure(session.plan.image_counts, session.plan.load_seconds, session.step)
+    return [
+        asdict(line) | {"calm": [*map(round, line.calm)], "busy": [*map(round, line.busy)]} for line in lines
+    ]
+
+
+def _background_samples(data: Any) -> Samples:
+    """The request that is delayed most."""
+    found = Samples()
+    measure = Measure(targets.COST_OF_BACKGROUND, "times", is_better_when_higher=False)
+    lines = [interference.Line(**one) for one in data]
+    p99 = interference.percentile
+    found.add(measure, OURS, max(p99(line.busy, 99) / p99(line.calm, 99) for line in lines))
+    return found
+
+
 PARTS = {
     part.name: part
     for part in (
@@ -85,7 +139,6 @@ PARTS = {
             lambda session: authorization.steps(session.plan.rounds),
             _measure_authorization,
             _authorization_table,
-            has_samples=False,
         ),
         Part(
             "lifecycle",
@@ -93,7 +146,6 @@ PARTS = {
             lambda session: len(session.plan.image_counts),
             _measure_lifecycle,
             _lifecycle_table,
-            has_samples=False,
         ),
         Part(
             "scanning",
@@ -101,7 +153,22 @@ PARTS = {
             lambda session: scanning.steps(session.plan.rounds),
             _measure_scanning,
             _scanning_table,
-            has_samples=False,
+        ),
+        Part(
+            "scale",
+            "As there is ever more",
+            lambda session: scale.steps(session.plan.image_counts),
+            _measure_scale,
+            lambda data, _: fenced(scale.table(_scales(data))),
+            _scale_samples,
+        ),
+        Part(
+            "background",
+            "While work goes on",
+            lambda session: interference.steps(session.plan.image_counts),
+            _measure_background,
+            lambda data, _: fenced(interference.table([interference.Line(**one) for one in data])),
+            _background_samples,
         ),
     )
 }

@@ -72,7 +72,7 @@ class Running:
 
 def start(peer: Peer, folder: Path, ask: Callable[[int], int | None] | None = None) -> Running:
     """Start a server on an empty folder and wait for its first answer: to GET /v2/, or 200 to `ask`."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     port = _free_port()
     command = peer.command(folder, port)
     log = folder / "log"

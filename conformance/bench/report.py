@@ -64,7 +64,12 @@ def notes(source: str) -> dict[str, str]:
 
 
 def _samples(stored: Stored) -> dict[str, Samples]:
-    return {name: Samples.restored(part["data"]) for name, part in stored.items() if PARTS[name].has_samples}
+    found = {}
+    for name, part in stored.items():
+        samples = PARTS[name].samples
+        if samples is not None:
+            found[name] = samples(part["data"])
+    return found
 
 
 def _sections(stored: Stored, *, has_pictures: bool) -> list[str]:

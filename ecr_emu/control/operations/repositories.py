@@ -8,7 +8,7 @@ from ecr_emu import access, errors
 from ecr_emu.context import Call
 from ecr_emu.control import paging
 from ecr_emu.control.operations import Answer, operation
-from ecr_emu.core import create, quotas, trail
+from ecr_emu.core import create, delete, quotas, trail
 from ecr_emu.domain import kms_keys, mutability, resource_tags
 from ecr_emu.domain.registries import Registry
 from ecr_emu.domain.trail import Outcome, Request
@@ -72,9 +72,12 @@ def describe_repositories(call: Call, request: "types.DescribeRepositoriesReques
 @operation
 def delete_repository(call: Call, request: "types.DeleteRepositoryRequestTypeDef") -> Answer:
     registry = call.target(request.get("registryId"))
-    call.authorize("ecr:DeleteRepository", registry, request["repositoryName"])
+    repository = call.repository("ecr:DeleteRepository", registry, request["repositoryName"])
+    if request.get("force"):
+        delete.empty(call.store, repository)
     with call.store.write() as transaction:
-        repository = repositories.get(transaction, registry, request["repositoryName"])
+        # Another of this name may have been made meanwhile.
+        repositories.confirm(transaction, repository)
         if not request.get("force") and images.exist(transaction, repository):
             raise errors.repository_not_empty(repository.name, registry.account)
         begun = uploads.delete_all(transaction, repository)
