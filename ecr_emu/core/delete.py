@@ -4,7 +4,6 @@ from sqlite3 import Connection
 
 from ecr_emu import errors
 from ecr_emu.core import after_push, events
-from ecr_emu.core.sweep import GRACE_SECONDS
 from ecr_emu.domain import replication
 from ecr_emu.store import deletions, images, layers
 from ecr_emu.store.images import Image
@@ -14,9 +13,10 @@ from ecr_emu.store.repositories import Repository
 def delete_image(transaction: Connection, repository: Repository, image: Image, now: float) -> None:
     """Delete an image with all its tags, or ImageReferencedByManifestList.
 
-    The repository gives up the layers that no other image of it needs, but for those that came in the last
-    hour: an image that needs them may be about to come. The sweeper takes them later, and frees the bytes
-    that no repository holds. Where a rule replicates deletions, the image is to be deleted as well.
+    The repository gives up the layers that no other image of it needs, but for those that were pushed again
+    after this one: an image that needs them may be about to come. The sweeper takes them an hour later, and
+    frees the bytes that no repository holds. Where a rule replicates deletions, the image is to be deleted as
+    well.
     """
     delete_copy(transaction, repository, image, now)
     _replicate(transaction, repository, image, "")
@@ -29,7 +29,7 @@ def delete_copy(transaction: Connection, repository: Repository, image: Image, n
         raise errors.image_referenced_by_list(parents)
     needed = layers.of_image(transaction, image.id)
     images.delete(transaction, image)
-    layers.remove_unused(transaction, repository.id, needed, now - GRACE_SECONDS)
+    layers.remove_unused(transaction, repository.id, needed, image.pushed_at)
     events.deleted(transaction, repository, image, image.tags, now)
 
 

@@ -87,18 +87,16 @@ def remove(connection: Connection, repository: Repository, digest: str) -> bool:
     return cursor.rowcount == 1
 
 
-def remove_unused(
-    connection: Connection, repository_id: int, digests: list[str], added_before: float
-) -> None:
+def remove_unused(connection: Connection, repository_id: int, digests: list[str], added_until: float) -> None:
     """Take from a repository those of its layers that no image there needs any more.
 
-    One that was pushed since `added_before` stays: its image may be about to come.
+    One that was pushed after `added_until` stays: its image may be about to come.
     """
     connection.executemany(
-        "DELETE FROM layers WHERE repository_id = ? AND digest = ? AND added_at < ? "
+        "DELETE FROM layers WHERE repository_id = ? AND digest = ? AND added_at <= ? "
         "AND NOT EXISTS (SELECT 1 FROM image_layers i WHERE i.repository_id = layers.repository_id "
         "AND i.digest = layers.digest)",
-        [(repository_id, digest, added_before) for digest in digests],
+        [(repository_id, digest, added_until) for digest in digests],
     )
 
 
