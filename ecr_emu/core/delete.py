@@ -32,8 +32,10 @@ def empty(store: Database, repository: Repository) -> None:
 def delete_image(transaction: Connection, repository: Repository, image: Image, now: float) -> None:
     """Delete an image with all its tags, or ImageReferencedByManifestList.
 
-    The repository gives up the layers that no other image of it needs; the sweeper frees the bytes that no
-    repository holds. Where a rule replicates deletions, the image is to be deleted as well.
+    The repository gives up the layers that no other image of it needs, but for those that were pushed again
+    after this one: an image that needs them may be about to come. The sweeper takes them an hour later, and
+    frees the bytes that no repository holds. Where a rule replicates deletions, the image is to be deleted as
+    well.
     """
     delete_copy(transaction, repository, image, now)
     _replicate(transaction, repository, image, "")
@@ -46,7 +48,7 @@ def delete_copy(transaction: Connection, repository: Repository, image: Image, n
         raise errors.image_referenced_by_list(parents)
     needed = layers.of_image(transaction, image.id)
     images.delete(transaction, image)
-    layers.remove_unused(transaction, repository.id, needed)
+    layers.remove_unused(transaction, repository.id, needed, image.pushed_at)
     events.deleted(transaction, repository, image, image.tags, now)
 
 

@@ -93,11 +93,14 @@ _UNUSED = (
 )
 
 
-def remove_unused(connection: Connection, repository_id: int, digests: list[str]) -> None:
-    """Take from a repository those of its layers that no image there needs any more."""
+def remove_unused(connection: Connection, repository_id: int, digests: list[str], added_until: float) -> None:
+    """Take from a repository those of its layers that no image there needs any more.
+
+    One that was pushed after `added_until` stays: its image may be about to come.
+    """
     connection.executemany(
-        f"DELETE FROM layers WHERE repository_id = ? AND digest = ? AND {_UNUSED}",
-        [(repository_id, digest) for digest in digests],
+        f"DELETE FROM layers WHERE repository_id = ? AND digest = ? AND added_at <= ? AND {_UNUSED}",
+        [(repository_id, digest, added_until) for digest in digests],
     )
 
 

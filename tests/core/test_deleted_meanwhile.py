@@ -15,7 +15,7 @@ from ecr_emu.core.upload import Chunk
 from ecr_emu.domain.manifests import OCI_INDEX
 from ecr_emu.errors import EcrError
 from ecr_emu.store.repositories import Repository
-from tests.clients import Clock, Registry, digest_of, image_index
+from tests.clients import Clock, Registry, digest_of, image_index, image_manifest
 from tests.consistency import check_consistency, files_in
 
 WRITES: dict[str, Callable[[Call, Repository], object]] = {
@@ -90,3 +90,21 @@ def test_an_upload_that_goes_while_it_receives_bytes_is_not_found(ecr: Any, call
     with pytest.raises(EcrError) as refused:
         upload.append(call, repository, upload_id, chunk)
     assert refused.value.code == "UploadNotFoundException"
+
+
+def test_a_layer_that_is_pushed_again_survives_the_image_that_had_it(
+    ecr: Any, registry: Registry, clock: Clock
+) -> None:
+    """Between the layers of a push and its manifest somebody deletes another image with the same layer."""
+    ecr.create_repository(repositoryName="team/app")
+    old = registry.push_image("team/app", "old", b"shared")
+    clock.advance(1)
+    config = b'{"architecture":"amd64","os":"linux"}'
+    for blob in (config, b"shared"):
+        registry.push_blob("team/app", blob)
+    ecr.batch_delete_image(repositoryName="team/app", imageIds=[{"imageDigest": old}])
+    reply = registry.put_manifest(
+        "team/app", "new", image_manifest(config, b"shared", annotations={"n": "2"})
+    )
+    assert reply.status == 201, reply.body
+    assert registry.request("GET", f"/v2/team/app/blobs/{digest_of(b'shared')}").body == b"shared"

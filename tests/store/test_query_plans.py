@@ -91,7 +91,7 @@ LOOKUPS: dict[str, Callable[[Connection, Repository], object]] = {
     "layers.media_type": lambda c, r: layers.media_type(c, r, DIGEST),
     "layers.put_blob": lambda c, r: layers.put_blob(c, Blob(DIGEST, "file", 1)),
     "layers.remove": lambda c, r: layers.remove(c, r, DIGEST),
-    "layers.remove_unused": lambda c, r: layers.remove_unused(c, r.id, [DIGEST]),
+    "layers.remove_unused": lambda c, r: layers.remove_unused(c, r.id, [DIGEST], 1.0),
     "layers.of_image": lambda c, r: layers.of_image(c, 1),
     "layers.is_known_file": lambda c, r: layers.is_known_file(c, "file", DIGEST),
     "documents.beside": lambda c, r: documents.beside(c, r, ("a", "b")),
