@@ -3,37 +3,60 @@
 import contextlib
 import fcntl
 import os
+import threading
 import time
 import uuid
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ecr_emu import logs
-from ecr_emu.blobs.filesystem import FileBlobs
+import orjson
+
+from ecr_emu import errors, logs
+from ecr_emu.blobs.filesystem import FileBlobs, sync
 from ecr_emu.clock import Clock, UserClock
 from ecr_emu.context import Emulator
-from ecr_emu.control.query import forms
-from ecr_emu.control.wire import Control
-from ecr_emu.core import layer_urls
 from ecr_emu.core.keys import load_keys
-from ecr_emu.domain.registries import HostNames, Registry
-from ecr_emu.jobs.runner import Runner
+from ecr_emu.domain.registries import LAYER_URLS, HostNames, Registry
 from ecr_emu.metrics import OPERATION, UNKNOWN, announced
-from ecr_emu.registry import wire as registry_wire
 from ecr_emu.settings import Settings
-from ecr_emu.store.database import BUSY_TIMEOUT_SECONDS, Database, NewerSchema
-from ecr_emu.wsgi import REQUEST_ID, Environ, StartResponse, content_length
+from ecr_emu.store.database import BUSY_TIMEOUT_SECONDS, Database, ForeignSchema, NewerSchema
+from ecr_emu.wsgi import (
+    REQUEST_ID,
+    Environ,
+    Response,
+    StartResponse,
+    content_length,
+    drain,
+    new_request_id,
+    respond,
+)
+
+if TYPE_CHECKING:
+    from ecr_emu.control.wire import Control
+    from ecr_emu.jobs.runner import Runner
 
 DATABASE_FILE = "metadata.db"
 # How long a request waits for its turn to write, and then for other programs: SDKs give up after a minute,
 # and would rather be told to come back.
 PATIENCE_SECONDS = 10.0
+# How the names of operations begin that change nothing.
+READING = ("BatchCheck", "BatchGet", "Describe", "Get", "List")
 
 
 class CannotStart(RuntimeError):
     """Why the emulator cannot start, in one line that says what to do."""
+
+
+def is_quick(environ: Environ) -> bool:
+    """Whether a request only reads what is in the database, as a rule (waiting.py)."""
+    method: str = environ["REQUEST_METHOD"]
+    if method == "POST":
+        target: str = environ.get("HTTP_X_AMZ_TARGET", "")
+        return target.rpartition(".")[2].startswith(READING)
+    path: str = environ["PATH_INFO"]
+    return method in ("GET", "HEAD") and path.startswith(("/v2", LAYER_URLS))
 
 
 class Application:
@@ -41,9 +64,8 @@ class Application:
 
     def __init__(self, emulator: Emulator, lock: int) -> None:
         self.emulator = emulator
-        self.control = Control(emulator)
-        self.runner = Runner(emulator)
         self._lock = lock
+        self._making = threading.Lock()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request, and count it."""
@@ -58,7 +80,7 @@ class Application:
             body = self._answer(environ, start)
         except Exception as problem:  # noqa: BLE001 - of_failure logs it
             # Every plane answers its own failures; this one could not even be loaded.
-            body = self.control.fail(problem, environ, start)
+            body = _fail(problem, environ, start)
         seconds = time.perf_counter() - began
         sent = answer[1] if environ["REQUEST_METHOD"] != "HEAD" else 0
         operation = environ.get(OPERATION, UNKNOWN)
@@ -70,18 +92,49 @@ class Application:
         """Hand a request to its plane: /v2/ is the registry, /_emu/ the pages, the rest AWS's APIs."""
         path = environ["PATH_INFO"]
         if path.startswith("/v2/") or path == "/v2":
-            return registry_wire.handle(self.emulator, environ, start_response)
-        if path.startswith(layer_urls.PREFIX):
-            return registry_wire.handle_layer_url(self.emulator, environ, start_response)
+            registry: Iterable[bytes] = self._registry.handle(self.emulator, environ, start_response)
+            return registry
+        if path.startswith(LAYER_URLS):
+            layer: Iterable[bytes] = self._registry.handle_layer_url(self.emulator, environ, start_response)
+            return layer
         if path.startswith(("/_emu/", "/moto-api/")):
             environ[OPERATION], environ[REQUEST_ID] = "page", str(uuid.uuid4())
             pages: Iterable[bytes] = self._pages(environ, start_response)
             return pages
-        if forms.is_query(environ):
+        if self._forms.is_query(environ):
             environ[OPERATION] = "IAM and STS"
             answer: Iterable[bytes] = self._query(self.emulator, environ, start_response)
             return answer
         return self.control.handle(environ, start_response)
+
+    # Each part is imported when it is first asked for: a start needs none of them.
+
+    @cached_property
+    def control(self) -> "Control":
+        from ecr_emu.control.wire import Control
+
+        return Control(self.emulator)
+
+    @cached_property
+    def runner(self) -> "Runner":
+        from ecr_emu.jobs.runner import Runner
+
+        # One alone, whoever asks first: it knows which jobs are under way.
+        with self._making:
+            made: Runner = self.__dict__.setdefault("runner", Runner(self.emulator))
+            return made
+
+    @cached_property
+    def _registry(self) -> Any:
+        from ecr_emu.registry import wire
+
+        return wire
+
+    @cached_property
+    def _forms(self) -> Any:
+        from ecr_emu.control.query import forms
+
+        return forms
 
     @cached_property
     def _query(self) -> Any:
@@ -117,10 +170,10 @@ class Application:
 def build(settings: Settings, clock: Clock = time.time) -> Application:
     """An emulator on the data folder of the settings. Raises CannotStart."""
     folder = settings.data_dir
-    lock = claim(folder)
-    durable = not settings.ephemeral
+    durable = settings.is_durable
+    lock = claim(folder, durable=durable)
     try:
-        blobs, keys = FileBlobs(folder, durable=durable), load_keys(folder)
+        blobs, keys = FileBlobs(folder, durable=durable), load_keys(folder, durable=durable)
         hosts = HostNames(Registry(settings.account, settings.region), settings.registry_host, settings.port)
         # The last that can fail: nobody would close it again.
         store = open_database(folder, durable=durable, patience_seconds=PATIENCE_SECONDS)
@@ -159,32 +212,50 @@ def _prepare_upstreams(emulator: Emulator) -> None:
         raise CannotStart(f"upstream registries: {problem}") from None
 
 
+def _fail(problem: Exception, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer for a part of the server that could not be loaded, in the form of the JSON API."""
+    request_id = environ[REQUEST_ID] = str(uuid.UUID(new_request_id(), version=4))
+    failure = errors.of_failure(problem, request_id)
+    headers = [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-RequestId", request_id)]
+    body = orjson.dumps({"__type": failure.code, "message": failure.message})
+    drain(environ)
+    return respond(Response(failure.status, [*headers, *failure.headers], body), start_response)
+
+
 def open_database(
     folder: Path, *, durable: bool = True, patience_seconds: float = BUSY_TIMEOUT_SECONDS
 ) -> Database:
-    """The metadata database of a data folder. Raises CannotStart when a newer version wrote it."""
+    """The metadata database of a data folder. Raises CannotStart when it cannot be used."""
     import sqlite3
 
+    file = folder / DATABASE_FILE
+    # A new one would know none of the layers, and the next sweep would delete them all.
+    if (not file.exists() or not file.stat().st_size) and any((folder / "blobs").glob("*/*/*")):
+        raise CannotStart(
+            f"{folder} has layers and {DATABASE_FILE} is empty or gone; put it back or use another --data-dir"
+        )
     try:
-        return Database(folder / DATABASE_FILE, durable=durable, patience_seconds=patience_seconds)
+        return Database(file, durable=durable, patience_seconds=patience_seconds)
     except NewerSchema:
         raise CannotStart(
             f"a newer version of ecr-emu wrote {folder}; use that version, or another --data-dir"
         ) from None
-    except sqlite3.DatabaseError as error:
-        raise CannotStart(
-            f"{folder / DATABASE_FILE} cannot be used ({error}); use another --data-dir"
-        ) from None
+    except (sqlite3.DatabaseError, ForeignSchema) as error:
+        raise CannotStart(f"{file} cannot be used ({error}); use another --data-dir") from None
 
 
 def _unwritable(folder: Path, error: OSError) -> CannotStart:
     return CannotStart(f"cannot write to {folder} ({error.strerror}); give another folder with --data-dir")
 
 
-def claim(folder: Path) -> int:
+def claim(folder: Path, *, durable: bool = True) -> int:
     """Make the folder and lock it: two servers on one folder would not see each other's uploads."""
     try:
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+        if durable:
+            for path in missing:
+                sync(path.parent)
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise _unwritable(folder, error) from None

@@ -8,6 +8,7 @@ from typing import Any
 
 from ecr_emu.domain.iam.evaluation import Decision
 from ecr_emu.domain.iam.requests import Request
+from ecr_emu.waiting import once
 
 # How many decisions are remembered whole, and how many different uses.
 WHOLE = 1000
@@ -48,6 +49,9 @@ class Decisions:
         self.forgotten = 0
 
     def append(self, record: Record) -> None:
+        once(lambda: self._append(record))
+
+    def _append(self, record: Record) -> None:
         # Each step is atomic, so that no request waits for another one here.
         self._whole.append(record)
         asked = record.request

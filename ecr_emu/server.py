@@ -7,25 +7,31 @@ class, the part that does the work, on sockets of its own (docs/decisions/0002-s
 """
 
 import errno
+import importlib.util
 import os
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import cache
+from importlib.machinery import PathFinder
+from types import SimpleNamespace
 from typing import Any
 
 from ecr_emu.app import CannotStart
-from ecr_emu.wsgi import Environ, StartResponse
-
-Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+from ecr_emu.gateway import Gateway, Wsgi
+from ecr_emu.threads import Threads
+from ecr_emu.wsgi import Environ
 
 LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 BACKLOG = 1024
-# Threads that run the application, made as they are needed: a slow client keeps one, and so does each of
-# 200 that wait for the same layer of an upstream (docs/decisions/0014-pull-through.md).
+# Threads for what may take long, made as they are needed: a slow upload keeps one, and so does each of 200
+# clients that wait for the same layer of an upstream (docs/decisions/0014-pull-through.md).
 MAX_THREADS = 512
+# Threads of granian's that read files; no Python runs on them.
+MAX_FILE_THREADS = 64
 IDLE_THREAD_SECONDS = 30
 # How long running requests have to end: a client that stopped sending would keep the server for ever.
 DRAIN_SECONDS = 30
@@ -79,11 +85,23 @@ def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
     return listener
 
 
-class Server:
-    """One application on some sockets. `start` returns at once; `stop` waits for running requests."""
+def never(environ: Environ) -> bool:
+    """Of an application that nothing is known of, every request may take long."""
+    return False
 
-    def __init__(self, application: Wsgi, sockets: list[socket.socket]) -> None:
+
+class Server:
+    """One application on some sockets. `start` returns at once; `stop` waits for running requests.
+
+    What `is_quick` says of an environ is answered on the one thread that takes the requests (gateway.py).
+    """
+
+    def __init__(
+        self, application: Wsgi, sockets: list[socket.socket], is_quick: Callable[[Environ], bool] = never
+    ) -> None:
         self._application = application
+        self._is_quick = is_quick
+        self._threads = Threads("request", MAX_THREADS, IDLE_THREAD_SECONDS)
         self._sockets = sockets
         self._workers: list[tuple[Any, threading.Event]] = []
         self._running: list[object] = []
@@ -110,27 +128,21 @@ class Server:
         self._running.clear()
 
     def _serve(self, listener: socket.socket) -> object:
-        import asyncio
-
-        from granian import _futures, _granian
-        from granian.http import HTTP1Settings
-
-        # The stubs of this private part lag behind it.
-        granian: Any = _granian
-        futures: Any = _futures
+        granian = _granian()
         no_tls: tuple[Any, ...] = (False, None, None, None, "tls1.3", None, [], False)
-        worker = granian.WSGIWorker(
+        worker = granian.RSGIWorker(
             1,
             (None, granian.SocketHolder(os.dup(listener.fileno()), False, BACKLOG)),
             None,
             1,
-            512,
-            MAX_THREADS,
+            MAX_FILE_THREADS,
+            1,
             IDLE_THREAD_SECONDS,
             BACKLOG,
             "auto",
-            HTTP1Settings(),
+            _HTTP1,
             None,
+            False,
             None,
             *no_tls,
             (None, None),
@@ -138,48 +150,57 @@ class Server:
         stopped = threading.Event()
         signaller = granian.WorkerSignal()
         signaller.add_cb(stopped.set)
-        # A WSGI worker never runs the loop, but its scheduler is built on one.
-        loop = asyncio.new_event_loop()
-        scheduler = futures._new_cbscheduler(loop, _handler(self._application), impl_asyncio=True)
-        worker.serve_mtr(scheduler, loop, signaller)
+        gateway = Gateway(self._application, self._is_quick, self._threads)
+        loop = _NoLoop()
+        worker.serve_mtr(_scheduler(gateway, loop), loop, signaller)
         self._workers.append((signaller, stopped))
-        loop.close()
         return worker
 
 
-def _handler(application: Wsgi) -> Callable[[Any, Environ], int]:
-    """What granian calls for a request.
+# granian's settings of HTTP/1 as it has them by default; it reads them by these names.
+_HTTP1 = SimpleNamespace(
+    header_read_timeout=30_000, keep_alive=True, max_buffer_size=8192 + 4096 * 100, pipeline_flush=False
+)
 
-    Its own begins every environ with the process's environment, where HTTP_PROXY and the like would stand for
-    headers that nobody sent.
+
+class _NoLoop:
+    """Stands where granian wants an event loop: what it would schedule is done at once.
+
+    granian asks for it on its one thread of Python, where the requests are answered.
     """
-    from granian import wsgi
 
-    # This part has no types.
-    make: Any = wsgi.Response
-    wrap: Any = wsgi.ResponseIterWrap
-    same = {
-        "SCRIPT_NAME": "",
-        "SERVER_SOFTWARE": "Granian",
-        "wsgi.errors": sys.stderr,
-        "wsgi.input_terminated": True,
-        "wsgi.multiprocess": False,
-        "wsgi.multithread": True,
-        "wsgi.run_once": False,
-        "wsgi.version": (1, 0),
-    }
+    def call_soon(self, do: Callable[..., object], *arguments: Any, context: Any = None) -> None:
+        do(*arguments)
 
-    def handle(protocol: Any, scope: Environ) -> int:
-        response = make()
-        body = application({**same, **scope}, response)
-        if isinstance(body, list):
-            protocol.response_bytes(response.status, response.headers, b"".join(body))
-        else:
-            protocol.response_iter(response.status, response.headers, wrap(body))
-        status: int = response.status
-        return status
+    call_soon_threadsafe = call_soon
 
-    return handle
+
+@cache
+def _granian() -> Any:
+    """granian's compiled part, which does all the work. The package around it imports asyncio and more.
+
+    Its stubs lag behind it, so it has no types here.
+    """
+    name = "granian._granian"
+    if name not in sys.modules:
+        package = importlib.util.find_spec("granian")
+        spec = package and PathFinder.find_spec(name, package.submodule_search_locations)
+        if spec is None or spec.loader is None:
+            raise CannotStart("granian is not installed as it should be; install ecr-emu again")
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+def _scheduler(gateway: Gateway, loop: _NoLoop) -> object:
+    """What granian hands its requests to, in place of its own, which makes a task of each."""
+
+    def begin(scheduler: Any, *_: Any) -> None:
+        scheduler._schedule_fn = gateway.schedule
+
+    kind: Any = type("Scheduler", (_granian().CallbackScheduler,), {"__init__": begin})
+    nothing = (None, lambda *_: None, lambda *_: None)
+    return kind(loop, None, *nothing)
 
 
 class StopSignal:

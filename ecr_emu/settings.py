@@ -8,6 +8,7 @@ import platformdirs
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
 AUTH_MODES = ("token", "open", "iam")
+DURABILITIES = ("safe", "fast")
 SCANNERS = ("auto", "builtin", "trivy", "grype")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
@@ -38,6 +39,13 @@ SETTINGS = (
     Setting("port", 4566, "Port to listen on; 0 takes a free one."),
     Setting("data_dir", None, "Folder for metadata and layers; the user's data folder if not given."),
     Setting("ephemeral", False, "Keep everything in a temporary folder that goes when the server stops."),
+    Setting(
+        "durability",
+        "safe",
+        "What an answer means. safe: the disk has it, and it survives a loss of power. fast: nothing waits "
+        "for the disk, and it survives a kill -9 only; so it is with --ephemeral.",
+        DURABILITIES,
+    ),
     Setting("account", DEFAULT_ACCOUNT, "Account of callers whose access key names none."),
     Setting("region", DEFAULT_REGION, "Region of registry hosts that name none."),
     Setting(
@@ -147,6 +155,7 @@ class Settings:
     host: str = "localhost"
     port: int = 4566
     ephemeral: bool = False
+    durability: str = "safe"
     account: str = DEFAULT_ACCOUNT
     region: str = DEFAULT_REGION
     registry_host: str | None = None
@@ -174,6 +183,11 @@ class Settings:
     cassette_replay: str | None = None
     log_level: str = "info"
     log_format: str = "text"
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether what is acknowledged must be on the disk. Nobody wants the data of --ephemeral back."""
+        return self.durability == "safe" and not self.ephemeral
 
 
 def default_data_dir() -> Path:

@@ -1,8 +1,10 @@
 """The little of WSGI that both planes need: bodies in, responses out."""
 
-from collections.abc import Callable, Iterable
+import random
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecr_emu import errors
@@ -17,11 +19,32 @@ StartResponse = Callable[[str, list[tuple[str, str]]], object]
 # Of a body that nobody wants, this much is read and thrown away; then the connection is closed.
 MAX_DRAIN_BYTES = 1 << 30
 DRAIN_CHUNK_BYTES = 1 << 20
+PIECE_BYTES = 1 << 20
 
 # Under these keys of an environ a plane leaves the id that the client gets, and the caller's account.
 REQUEST_ID, ACCOUNT = "ecr_emu.request_id", "ecr_emu.account"
 
 _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+
+class FileRange:
+    """`length` bytes of a file from `first` on, as the body of an answer.
+
+    Our server has the file sent without Python; for another one it is an iterable of pieces.
+    """
+
+    def __init__(self, path: Path, first: int, length: int) -> None:
+        self.path = path
+        self.first = first
+        self.length = length
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(self.first)
+            left = self.length
+            while left > 0 and (piece := file.read(min(left, PIECE_BYTES))):
+                left -= len(piece)
+                yield piece
 
 
 @dataclass(slots=True)
@@ -31,6 +54,11 @@ class Response:
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes | Iterable[bytes] = b""
+
+
+def new_request_id() -> str:
+    """32 hexadecimal digits. They tell requests apart and are no secret, so the quick generator will do."""
+    return f"{random.getrandbits(128):032x}"
 
 
 def respond(response: Response, start_response: StartResponse) -> Iterable[bytes]:

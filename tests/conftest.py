@@ -8,7 +8,7 @@ import pytest
 from botocore.config import Config
 from hypothesis import HealthCheck, settings
 
-from ecr_emu.app import Application, build
+from ecr_emu.app import Application, build, is_quick
 from ecr_emu.server import Server, bind
 from ecr_emu.settings import Settings
 from tests.clients import Clock, Registry, Running
@@ -35,7 +35,7 @@ def start(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Running]]:
         port = sockets[0].getsockname()[1]
         folder = settings.pop("data_dir", tmp_path / f"data-{len(running)}")
         application = build(Settings(data_dir=folder, port=port, **settings), clock)
-        server = Server(application, sockets)
+        server = Server(application, sockets, is_quick)
         server.start()
         running.append(Running(application, server))
         return running[-1]

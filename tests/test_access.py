@@ -14,7 +14,7 @@ import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from ecr_emu.app import build
+from ecr_emu.app import build, is_quick
 from ecr_emu.domain.manifests import OCI_MANIFEST
 from ecr_emu.server import Server, bind
 from ecr_emu.settings import Settings
@@ -174,7 +174,7 @@ def iam(tmp_path: Path) -> Iterator[Running]:
         iam_file=str(tmp_path / "iam.json"),
     )
     application = build(settings)
-    server = Server(application, sockets)
+    server = Server(application, sockets, is_quick)
     server.start()
     running = Running(application, server)
     yield running

@@ -24,7 +24,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from ecr_emu import errors
-from ecr_emu.app import Application, build
+from ecr_emu.app import Application, build, is_quick
 from ecr_emu.server import Server, bind
 from ecr_emu.settings import Settings
 from tests.clients import Registry, Reply
@@ -155,7 +155,7 @@ def local(tmp_path: Path) -> Iterator[Emulator]:
 def served(tmp_path: Path) -> Iterator[Emulator]:
     """An emulator behind its server."""
     application, machine = start(tmp_path)
-    server = Server(application, bind("localhost", 0))
+    server = Server(application, bind("localhost", 0), is_quick)
     server.start()
     with closing(application):
         yield Emulator(application, machine, server.port)

@@ -24,7 +24,7 @@ from contextlib import closing
 from pathlib import Path
 
 import ecr_emu.cli
-from ecr_emu.app import build
+from ecr_emu.app import build, is_quick
 from ecr_emu.jobs.runner import Runner
 from ecr_emu.server import Server, bind
 from ecr_emu.settings import Settings
@@ -33,7 +33,7 @@ SCOPE = "test/20250101/us-east-1/ecr/aws4_request"
 
 sockets = bind("127.0.0.1", 0)
 application = build(Settings(data_dir=Path(sys.argv[1]), port=sockets[0].getsockname()[1]))
-server = Server(application, sockets)
+server = Server(application, sockets, is_quick)
 server.start()
 answers = []
 with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as connection:

@@ -10,6 +10,7 @@ file without a row, which the sweeper finds.
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
@@ -22,6 +23,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 CHUNK_BYTES = 1 << 20
+# What file systems answer that know no second names (link(2)).
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 # A hash in progress is a few hundred bytes; one that was dropped costs reading the file again.
 MAX_OPEN_UPLOADS = 4096
 
@@ -56,6 +59,7 @@ class FileBlobs:
         self._uploads = folder / "uploads"
         self._blobs = folder / "blobs"
         self._durable = durable
+        self._synced_shelves: set[Path] = set()
         self._progress: OrderedDict[str, _Progress] = OrderedDict()
         self._progress_lock = threading.Lock()
         self._uploads.mkdir(parents=True, exist_ok=True)
@@ -92,36 +96,28 @@ class FileBlobs:
         return (self._uploads / upload_id).open("rb", buffering=0)
 
     def place(self, upload_id: str, digest: str) -> str:
-        """Move an upload's bytes, synced, to a name of their own under `digest`, and return that name.
+        """Give an upload's bytes, synced, a name of their own under `digest`, and return that name.
 
-        Raises UploadLost when the upload was discarded meanwhile.
+        The upload is still there, for who is killed before the blob's row is written; discard it then. Raises
+        UploadLost when it was discarded meanwhile.
         """
         algorithm, _, hex_digits = digest.partition(":")
         shelf = self._blobs / algorithm / hex_digits[:2]
-        if not shelf.is_dir():
+        # One that is there may have been made a moment ago, by another thread or before a kill -9.
+        if shelf not in self._synced_shelves:
             shelf.mkdir(parents=True, exist_ok=True)
             self._sync(shelf.parent)
             self._sync(self._blobs)
+            self._synced_shelves.add(shelf)
         source = self._uploads / upload_id
         target = shelf / f"{hex_digits}-{secrets.token_hex(4)}"
         try:
             self._sync(source)
-            source.rename(target)
+            _link(source, target)
         except FileNotFoundError:
             raise UploadLost(upload_id) from None
         self._sync(shelf)
-        with self._progress_lock:
-            self._progress.pop(upload_id, None)
         return str(target.relative_to(self._blobs))
-
-    def put_back(self, file: str, upload_id: str) -> None:
-        """Undo `place`: the bytes are those of the upload again."""
-        upload = self._uploads / upload_id
-        if upload.exists():
-            # Somebody else has begun it anew meanwhile.
-            self.delete(file)
-        else:
-            self.path(file).rename(upload)
 
     # --- Blobs -----------------------------------------------------------------------------------------
 
@@ -257,6 +253,16 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give a file a second name, or a new one where no file can have two."""
+    try:
+        target.hardlink_to(source)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        source.rename(target)
 
 
 def _write_all(descriptor: int, chunk: bytes) -> None:

@@ -11,7 +11,7 @@ import click
 from ecr_emu.app import CannotStart, claim, open_database
 from ecr_emu.blobs.filesystem import FileBlobs
 from ecr_emu.cli import options, tables
-from ecr_emu.core.fsck import Checker, Problem
+from ecr_emu.core.fsck import Checker, Problem, before_opening
 
 
 @click.command()
@@ -26,6 +26,7 @@ def fsck(data_dir: str | None, repair: bool, quick: bool, output: str) -> None:
     """
     folder = options.existing_data_dir(data_dir)
     with contextlib.ExitStack() as closing:
+        seen = before_opening(folder)
         try:
             if repair:
                 closing.callback(os.close, claim(folder))
@@ -33,7 +34,7 @@ def fsck(data_dir: str | None, repair: bool, quick: bool, output: str) -> None:
         except CannotStart as reason:
             raise options.failure(str(reason)) from None
         closing.callback(store.close)
-        found = _check(Checker(store, FileBlobs(folder), folder, repair=repair, quick=quick))
+        found = seen + _check(Checker(store, FileBlobs(folder), folder, repair=repair, quick=quick))
     _show(found, folder, output)
     if any(problem.is_open for problem in found):
         sys.exit(1)

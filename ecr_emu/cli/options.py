@@ -34,6 +34,7 @@ def all_settings(command: Function) -> Function:
 
 
 data_dir = of_setting(_SETTING["data_dir"])
+durability = of_setting(_SETTING["durability"])
 account = of_setting(_SETTING["account"])
 region = of_setting(_SETTING["region"])
 sweep_interval = of_setting(_SETTING["sweep_interval"])

@@ -1,15 +1,18 @@
 """`ecr-emu serve`: the server."""
 
+import logging
+import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from ecr_emu import logs
-from ecr_emu.app import CannotStart, build
+from ecr_emu.app import CannotStart, build, is_quick
 from ecr_emu.cli import options
 from ecr_emu.delivery import targets as event_targets
 from ecr_emu.domain import limits, region_endpoints
@@ -43,6 +46,17 @@ def serve(**given: Any) -> None:
     finally:
         if settings.ephemeral:
             shutil.rmtree(settings.data_dir, ignore_errors=True)
+    _exit()
+
+
+def _exit() -> NoReturn:
+    """End the process, all being closed: granian's threads still hold objects of the interpreter, which must
+    not be taken down before them.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _serve(settings: Settings, asked_to_stop: "StopSignal") -> None:
@@ -53,12 +67,13 @@ def _serve(settings: Settings, asked_to_stop: "StopSignal") -> None:
     sockets = bind(settings.host, settings.port)
     settings = replace(settings, port=sockets[0].getsockname()[1])
     application = build(settings)
-    server = Server(application, sockets)
+    server = Server(application, sockets, is_quick)
     server.start()
-    application.runner.start()
-    application.deliverer.start()
     host = "127.0.0.1" if settings.host == "localhost" else settings.host
     click.echo(f"ready: http://{f'[{host}]' if ':' in host else host}:{settings.port}")
+    # The first request need not wait for these.
+    application.runner.start()
+    application.deliverer.start()
     asked_to_stop.wait()
     server.stop()
     application.runner.stop()

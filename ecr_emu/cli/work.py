@@ -16,6 +16,7 @@ from ecr_emu.settings import Settings
 
 @click.command(hidden=True)
 @options.data_dir
+@options.durability
 @options.sweep_interval
 @options.lifecycle_interval
 @options.lifecycle_children
@@ -26,9 +27,10 @@ def work(data_dir: str | None, until: float, limit: tuple[str, ...], **given: An
     """Do the jobs that are due. The server is running, and calls this when there are many images."""
     folder = options.existing_data_dir(data_dir)
     settings = replace(Settings(data_dir=folder), limit=limits.parse(",".join(limit)), **given)
-    store = open_database(folder)
+    store = open_database(folder, durable=settings.is_durable)
     try:
-        reports = run_pending(Workplace(store, FileBlobs(folder), settings), until)
+        blobs = FileBlobs(folder, durable=settings.is_durable)
+        reports = run_pending(Workplace(store, blobs, settings), until)
     finally:
         store.close()
     click.echo(json.dumps(reports))

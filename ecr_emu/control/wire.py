@@ -18,7 +18,17 @@ from ecr_emu.control.model import Model, load
 from ecr_emu.core import trail
 from ecr_emu.errors import EcrError
 from ecr_emu.metrics import OPERATION
-from ecr_emu.wsgi import ACCOUNT, REQUEST_ID, Environ, Response, StartResponse, drain, read_body, respond
+from ecr_emu.wsgi import (
+    ACCOUNT,
+    REQUEST_ID,
+    Environ,
+    Response,
+    StartResponse,
+    drain,
+    new_request_id,
+    read_body,
+    respond,
+)
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 # A layer part of 20,971,520 bytes in base64, and room for the other members.
@@ -61,7 +71,7 @@ class Control:
             raise ValueError(error.message) from None
 
     def handle(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        request_id = environ[REQUEST_ID] = str(uuid.uuid4())
+        request_id = environ[REQUEST_ID] = str(uuid.UUID(new_request_id(), version=4))
         try:
             built = self._find(environ)
             environ[OPERATION] = built.name
@@ -75,13 +85,6 @@ class Control:
             response = _error(error, request_id)
         except Exception as problem:  # noqa: BLE001 - of_failure logs it
             response = _error(errors.of_failure(problem, request_id), request_id)
-        drain(environ)
-        return respond(response, start_response)
-
-    def fail(self, problem: Exception, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer for a part of the server that failed before it could answer by itself."""
-        request_id = environ[REQUEST_ID] = str(uuid.uuid4())
-        response = _error(errors.of_failure(problem, request_id), request_id)
         drain(environ)
         return respond(response, start_response)
 

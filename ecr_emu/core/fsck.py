@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from sqlite3 import Connection
+from sqlite3 import Connection, DatabaseError
 
 import orjson
 
 from ecr_emu.blobs.filesystem import FileBlobs
+from ecr_emu.core import keys
 from ecr_emu.domain import manifests
 from ecr_emu.store import fsck as rows
 from ecr_emu.store import layers, uploads
@@ -34,6 +35,7 @@ _OF_SQLITE = ("-wal", "-shm", "-journal")
 _FOLDERS = ("blobs", "uploads", DAMAGED)
 # Digits of the random number in a blob's file name.
 _NUMBER_DIGITS = 8
+_ALGORITHMS, _HEX = ("sha256", "sha512"), set("0123456789abcdef")
 
 Progress = Callable[[int], None]
 
@@ -65,18 +67,22 @@ class Checker:
 
     def problems(self, progress: Progress = lambda size_bytes: None) -> Iterator[Problem]:
         """All that is wrong. `progress` is told of the bytes of blobs as they are checked."""
-        with self.store.read() as connection:
-            found = rows.integrity(connection)
-        yield from (Problem("database", "metadata.db", line) for line in found)
-        yield from self._blobs(progress)
-        yield from self._manifests()
-        yield from self._uploads()
-        yield from self._files()
+        try:
+            with self.store.read() as connection:
+                found = rows.integrity(connection)
+            yield from (Problem("database", "metadata.db", line) for line in found)
+            yield from self._blobs(progress)
+            yield from self._manifests()
+            yield from self._uploads()
+            yield from self._files()
+        except DatabaseError as error:
+            yield Problem("database", "metadata.db", f"it cannot be read any further: {error}")
 
     def size_bytes(self) -> int:
-        """How much there is to check."""
-        with self.store.read() as connection:
+        """How much there is to check; 0 when the database cannot say."""
+        with suppress(DatabaseError), self.store.read() as connection:
             return rows.size_of_blobs(connection)
+        return 0
 
     # --- Blobs -----------------------------------------------------------------------------------------
 
@@ -108,11 +114,14 @@ class Checker:
 
     def _mend_blob(self, blob: Blob) -> str:
         path = self.blobs.path(blob.file)
-        for other in self.blobs.copies(blob.digest):
-            if other == blob.file or _digest(self.blobs.path(other), blob.digest) != blob.digest:
+        for file in (blob.file, *self.blobs.copies(blob.digest)):
+            found = self.blobs.path(file)
+            if _digest(found, blob.digest) != blob.digest:
                 continue
             with self.store.write() as transaction:
-                rows.repoint(transaction, blob, other)
+                rows.repoint(transaction, blob, file, found.stat().st_size)
+            if file == blob.file:
+                return "its bytes are right, and the row has their number now"
             self._put_aside(path)
             return "another file has the right bytes, and is used now"
         with self.store.write() as transaction:
@@ -163,6 +172,9 @@ class Checker:
         for path in sorted(self.folder.iterdir()):
             if path.name not in _FOLDERS and not _is_ours(path.name):
                 yield Problem(FOREIGN, path.name, "no part of a data folder")
+        for path in _strangers(self.folder / "blobs"):
+            yield Problem(FOREIGN, str(path.relative_to(self.folder)), "no part of a data folder")
+        yield from self._key()
         with self.store.read() as connection:
             is_blob = lambda file, digest: layers.is_known_file(connection, file, digest)  # noqa: E731
             is_upload = lambda name: uploads.exists(connection, name)  # noqa: E731
@@ -171,6 +183,16 @@ class Checker:
             for path, size_bytes in self.blobs.forgotten_uploads(0, is_upload):
                 yield self._unnamed(path, size_bytes, _is_uuid(path.name))
 
+    def _key(self) -> Iterator[Problem]:
+        path = self.folder / "key"
+        size_bytes = path.stat().st_size if path.exists() else keys.KEY_BYTES
+        if size_bytes != keys.KEY_BYTES:
+            mended = ""
+            if self.repair:
+                path.unlink()
+                mended = "deleted: the next start makes another"
+            yield Problem("key", "key", f"it has {size_bytes} bytes, not {keys.KEY_BYTES}", mended)
+
     def _unnamed(self, path: Path, size_bytes: int, is_ours: bool) -> Problem:
         name = str(path.relative_to(self.folder))
         if is_ours:
@@ -178,6 +200,28 @@ class Checker:
                 FORGOTTEN, name, f"{size_bytes:,} bytes that no row names; `ecr-emu gc` frees them"
             )
         return Problem(FOREIGN, name, "no file of ecr-emu's is called so")
+
+
+def before_opening(folder: Path) -> list[Problem]:
+    """What can be seen only as long as nobody has opened the database."""
+    log, index = folder / "metadata.db-wal", folder / "metadata.db-shm"
+    # SQLite takes the index away first. A server may end just now, so the index is looked for twice.
+    if index.exists() and not log.exists() and index.exists():
+        return [Problem("database", log.name, "it is gone, and with it what was written last")]
+    return []
+
+
+def _strangers(blobs: Path) -> Iterator[Path]:
+    """What lies above the shelves of blobs and is none."""
+    for algorithm in sorted(blobs.iterdir()):
+        if algorithm.name not in _ALGORITHMS or not algorithm.is_dir():
+            yield algorithm
+        else:
+            yield from (path for path in sorted(algorithm.iterdir()) if not _is_shelf(path))
+
+
+def _is_shelf(path: Path) -> bool:
+    return len(path.name) == 2 and set(path.name) <= _HEX and path.is_dir()
 
 
 def _wrong_with_manifest(connection: Connection, manifest: HeldManifest) -> Iterator[Problem]:
@@ -228,8 +272,12 @@ def _is_ours(name: str) -> bool:
 def _is_blob_name(path: Path) -> bool:
     hex_digits, dash, number = path.name.partition("-")
     digits = hex_digits + number
-    is_hex = all(digit in "0123456789abcdef" for digit in digits)
-    return bool(dash) and is_hex and len(number) == _NUMBER_DIGITS and path.parent.name == hex_digits[:2]
+    return (
+        bool(dash)
+        and set(digits) <= _HEX
+        and len(number) == _NUMBER_DIGITS
+        and path.parent.name == hex_digits[:2]
+    )
 
 
 def _is_uuid(name: str) -> bool:

@@ -15,6 +15,7 @@ from ecr_emu import errors
 from ecr_emu.domain.iam.requests import Principal
 from ecr_emu.domain.registries import Registry
 
+KEY_BYTES = 32
 TOKEN_SECONDS = 12 * 3600
 LAYER_URL_SECONDS = 3600
 # Clients send one token with every request; checking its signature again would tell nothing new.
@@ -100,16 +101,15 @@ class Keys:
             return None
 
 
-def load_keys(folder: Path) -> Keys:
-    """The key of a data folder, made on first use."""
+def load_keys(folder: Path, *, durable: bool = True) -> Keys:
+    """The key of a data folder, made on first use, and anew where a loss of power has torn it."""
     path = folder / "key"
-    try:
-        return Keys(path.read_bytes())
-    except FileNotFoundError:
+    if not path.exists() or path.stat().st_size != KEY_BYTES:
         fresh = path.with_suffix(".new")
         with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
-            file.write(secrets.token_bytes(32))
+            file.write(secrets.token_bytes(KEY_BYTES))
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         fresh.rename(path)
-        return Keys(path.read_bytes())
+    return Keys(path.read_bytes())

@@ -5,13 +5,12 @@ from urllib.parse import parse_qs, quote, urlencode
 from ecr_emu import errors
 from ecr_emu.context import Call, Emulator
 from ecr_emu.core.keys import LAYER_URL_SECONDS
-from ecr_emu.domain.registries import Registry
+from ecr_emu.domain.registries import LAYER_URLS, Registry
 from ecr_emu.store import layers
 from ecr_emu.store.layers import Blob
 from ecr_emu.store.repositories import Repository
 from ecr_emu.upstream.flights import Flight
 
-PREFIX = "/_layers/"
 _PURPOSE = "layer URL"
 
 
@@ -26,7 +25,7 @@ def make(call: Call, repository: Repository, digest: str) -> str:
             "X-Amz-Signature": call.emulator.keys.seal(_PURPOSE, claim),
         }
     )
-    return f"{call.origin}{PREFIX}{quote(digest)}?{query}"
+    return f"{call.origin}{LAYER_URLS}{quote(digest)}?{query}"
 
 
 def resolve(emulator: Emulator, path: str, query: str) -> tuple[Blob | Flight, tuple[Registry, str, str]]:
@@ -36,7 +35,7 @@ def resolve(emulator: Emulator, path: str, query: str) -> tuple[Blob | Flight, t
     """
     signature = parse_qs(query).get("X-Amz-Signature", [""])[0]
     claim = emulator.keys.unseal(_PURPOSE, signature)
-    if claim is None or claim[3] != path.removeprefix(PREFIX):
+    if claim is None or claim[3] != path.removeprefix(LAYER_URLS):
         raise errors.layer_url_forbidden("The request signature does not match")
     account, region, name, digest, expires_at = claim
     if emulator.clock() >= expires_at:

@@ -6,6 +6,7 @@ from ecr_emu.domain import prefixes, pull_through
 from ecr_emu.domain.pull_through import Rule
 from ecr_emu.domain.registries import Registry
 from ecr_emu.store import documents, repositories
+from ecr_emu.waiting import may_wait
 
 # Documents of a registry: its rules, by prefix.
 RULE = "pull-through-cache-rule"
@@ -22,7 +23,11 @@ def find_rule(call: Call, registry: Registry, name: str) -> Rule | None:
     )
     if not rules:
         return None
-    return next((rules[key] for key in prefixes.of_name(name) if key in rules), None)
+    found = next((rules[key] for key in prefixes.of_name(name) if key in rules), None)
+    if found is not None:
+        # For the upstream, sooner or later.
+        may_wait()
+    return found
 
 
 def may_import(call: Call, registry: Registry, name: str) -> bool:

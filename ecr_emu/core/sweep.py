@@ -77,6 +77,9 @@ def _drop_forgotten(store: Database, blobs: FileBlobs, swept: Swept, grace_secon
             *blobs.forgotten_uploads(grace_seconds, known_upload),
         ]
     for file, size_bytes in forgotten:
+        # No folder there is ours; `ecr-emu fsck` names it.
+        if file.is_dir():
+            continue
         file.unlink(missing_ok=True)
         swept.files += 1
         swept.freed_bytes += size_bytes

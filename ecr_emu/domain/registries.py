@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 _REGISTRY_HOST = re.compile(r"(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.[^/]+", re.IGNORECASE | re.ASCII)
 _REPOSITORY_ARN = re.compile(r"arn:([a-z-]+):ecr:([a-z0-9-]+):(\d{12}):repository/(.+)", re.ASCII)
+# Under this path are the URLs that GetDownloadUrlForLayer gives.
+LAYER_URLS = "/_layers/"
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,7 @@ class Runner:
         settings = self._emulator.settings
         options = {
             "--data-dir": settings.data_dir,
+            "--durability": "safe" if settings.is_durable else "fast",
             "--until": repr(until),
             "--sweep-interval": settings.sweep_interval,
             "--lifecycle-interval": settings.lifecycle_interval,

@@ -45,7 +45,7 @@ def run(
         _leave(store, job, None, None)
         return None
     hosts = HostNames(Registry(settings.account, settings.region), settings.registry_host, settings.port)
-    keys = load_keys(settings.data_dir)
+    keys = load_keys(settings.data_dir, durable=settings.is_durable)
     emulator = Emulator(settings, store, blobs, hosts, keys, UserClock(store))
     signer = Principal("signer.amazonaws.com", repository.registry.account, "service")
     call = Call(emulator, signer, repository.registry, "", due.due_at)
@@ -126,7 +126,9 @@ def _place(call: Call, content: bytes) -> Blob:
     digest, upload_id = _digest(content), str(uuid.uuid4())
     with call.blobs.upload(upload_id) as file:
         file.append(io.BytesIO(content), 0)
-        return Blob(digest, call.blobs.place(upload_id, digest), len(content))
+        blob = Blob(digest, call.blobs.place(upload_id, digest), len(content))
+    call.blobs.discard(upload_id)
+    return blob
 
 
 def _digest(content: bytes) -> str:

@@ -1,11 +1,12 @@
 """Blobs: /v2/<name>/blobs/<digest>."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from pathlib import Path
 
 from ecr_emu import errors
-from ecr_emu.blobs.filesystem import CHUNK_BYTES, FileBlobs
+from ecr_emu.blobs.filesystem import FileBlobs
 from ecr_emu.context import Emulator
 from ecr_emu.core import pull
 from ecr_emu.domain import ranges
@@ -14,12 +15,12 @@ from ecr_emu.registry.request import Request
 from ecr_emu.store import layers
 from ecr_emu.store.layers import Blob
 from ecr_emu.upstream.flights import Flight
-from ecr_emu.wsgi import Response
+from ecr_emu.wsgi import FileRange, Response
 
 # Registry, repository and digest.
 Which = tuple[Registry, str, str]
 
-# A blob up to this size is read at once: one piece costs the server less than an iterator.
+# A blob up to this size is read at once: that costs less than having its file sent.
 SMALL_BYTES = 128 * 1024
 
 
@@ -107,39 +108,25 @@ def serve(blobs: FileBlobs, blob: Blob, wanted: str | None) -> Response:
             headers.append(("Content-Range", f"bytes {first}-{last}/{blob.size_bytes}"))
     length = last - first + 1
     headers.append(("Content-Length", str(length)))
+    path = blobs.path(blob.file)
+    if length <= SMALL_BYTES:
+        return Response(status, headers, _read(path, first, length, blob.digest))
     try:
-        file = blobs.path(blob.file).open("rb", buffering=0)
+        # granian opens it once more, and where it cannot it says 404: of a file that is there, too.
+        os.close(os.open(path, os.O_RDONLY))
+    except FileNotFoundError:
+        raise errors.blob_unknown(blob.digest) from None
+    return Response(status, headers, FileRange(path, first, length))
+
+
+def _read(path: Path, first: int, length: int, digest: str) -> bytes:
+    try:
+        with path.open("rb", buffering=0) as file:
+            file.seek(first)
+            return file.read(length)
     except FileNotFoundError:
         # The sweeper was quicker: the repository gave the layer up a moment ago.
-        raise errors.blob_unknown(blob.digest) from None
-    file.seek(first)
-    if length <= SMALL_BYTES:
-        with file:
-            return Response(status, headers, file.read(length))
-    return Response(status, headers, _Stream(file, length))
-
-
-class _Stream:
-    """The next `length` bytes of a file, in pieces; closes the file at the end or when the client leaves."""
-
-    def __init__(self, file: BinaryIO, length: int) -> None:
-        self._file = file
-        self._left = length
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        chunk = self._file.read(min(CHUNK_BYTES, self._left)) if self._left else b""
-        if not chunk:
-            self.close()
-            raise StopIteration
-        self._left -= len(chunk)
-        return chunk
-
-    def close(self) -> None:
-        with suppress(OSError):
-            self._file.close()
+        raise errors.blob_unknown(digest) from None
 
 
 def _headers(digest: str) -> list[tuple[str, str]]:

@@ -5,7 +5,6 @@ Every step of a data-plane request is on this page, and its only `try`.
 
 import base64
 import binascii
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
@@ -29,6 +28,7 @@ from ecr_emu.wsgi import (
     StartResponse,
     client,
     drain,
+    new_request_id,
     origin,
     respond,
 )
@@ -76,7 +76,7 @@ _STEPS: Mapping[str, Mapping[str, Step]] = {
 
 def handle(emulator: Emulator, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer a request under /v2/."""
-    request_id = environ[REQUEST_ID] = secrets.token_hex(16)
+    request_id = environ[REQUEST_ID] = new_request_id()
     try:
         response = _answer(emulator, environ, request_id)
     except EcrError as error:
@@ -89,7 +89,7 @@ def handle(emulator: Emulator, environ: Environ, start_response: StartResponse) 
 
 def handle_layer_url(emulator: Emulator, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer a GET of a URL that GetDownloadUrlForLayer gave: the URL itself is the permission."""
-    request_id = environ[REQUEST_ID] = secrets.token_hex(16)
+    request_id = environ[REQUEST_ID] = new_request_id()
     environ[OPERATION] = "layer URL"
     try:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):

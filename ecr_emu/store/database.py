@@ -1,24 +1,34 @@
 """The SQLite file: its schema, its connections, and the one way to write.
 
-WAL, so that readers never wait. Every acknowledged write is synced (`synchronous=FULL`), but for an
-ephemeral server, whose data nobody wants back.
+WAL, so that readers never wait. Every acknowledged write is synced (`synchronous=FULL`), unless the server
+was told that nothing should wait for the disk (docs/decisions/0019-durability.md).
 """
 
 import contextlib
 import fcntl
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ecr_emu.store.group import Group
+from ecr_emu.waiting import may_wait
+
 # How long a writer waits for one in another process (the sweeper) before it gives up.
 BUSY_TIMEOUT_SECONDS = 30.0
 
 # Connections that are kept while nobody uses them: each has two files open, and some memory.
 MAX_IDLE = 16
+
+# How many writers share a commit at most: the first of them waits for the last.
+MAX_GROUP = 64
+
+# Why a writer has given up.
+TOO_LONG = "other requests have waited for the database for too long"
 
 # How many answers are remembered between two writes.
 MAX_REMEMBERED = 4096
@@ -28,6 +38,10 @@ Answer = TypeVar("Answer")
 
 class NewerSchema(RuntimeError):
     """The file was written by a newer version of ecr-emu."""
+
+
+class ForeignSchema(RuntimeError):
+    """The file is a database of something else."""
 
 
 class Busy(sqlite3.OperationalError):
@@ -51,6 +65,8 @@ class Database:
         self._synchronous = "FULL" if durable else "OFF"
         self._idle: deque[sqlite3.Connection] = deque()
         self._writing = threading.Lock()
+        self._waiting = 0
+        self._group: Group | None = None
         self._is_closed = False
         self._revision = 0
         self._remembered: dict[Hashable, tuple[int, Any]] = {}
@@ -66,24 +82,9 @@ class Database:
             self.close()
             raise
 
-    @contextlib.contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
+    def read(self) -> "Reading":
         """A connection in autocommit: every statement sees the last commit."""
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._open()
-        try:
-            yield connection
-        finally:
-            # A transaction that could not even be rolled back would go on for whoever comes next.
-            if connection.in_transaction or len(self._idle) >= MAX_IDLE:
-                connection.close()
-            else:
-                self._idle.append(connection)
-            # A request whose client has left may end after the server has.
-            if self._is_closed:
-                self.close()
+        return Reading(self)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -99,42 +100,78 @@ class Database:
     def write(self, patience_seconds: float | None = None) -> Iterator[sqlite3.Connection]:
         """One write transaction, committed at the end and rolled back on any error.
 
-        Never held while bytes move: every other writer waits for it. What is not worth the usual patience may
-        bring its own.
+        Never held while bytes move: every other writer waits for it. Writers that wait already are let in
+        before the commit, each in a savepoint of its own, so that all of them wait for the disk once. None
+        goes on before the commit is done; when it fails, it has failed for all of them. What is not worth the
+        usual patience may bring its own.
         """
-        # SQLite makes waiting writers sleep and try again; a lock hands over at once.
-        with self._turn(patience_seconds), self.read() as connection:
-            self._begin(connection, patience_seconds)
+        may_wait()
+        began = time.monotonic()
+        with self._turn() if patience_seconds is None else self._short_turn(patience_seconds):
+            group = self._group or self._begin(began, patience_seconds)
             try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                # On a full disk SQLite rolls back by itself.
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-            # Nobody has been told of the commit yet, so nobody can miss it.
-            self.forget()
+                with group.member():
+                    yield group.connection
+            finally:
+                if group.is_broken or not self._waiting or group.size >= MAX_GROUP:
+                    self._commit(group)
+        group.ended.wait()
+        if group.failure is not None:
+            raise group.failure
 
     @contextlib.contextmanager
-    def _turn(self, patience_seconds: float | None) -> Iterator[None]:
-        patience = self._patience_seconds if patience_seconds is None else patience_seconds
-        if not self._writing.acquire(timeout=patience):
-            raise Busy("other requests have waited for the database for too long")
+    def _turn(self) -> Iterator[None]:
+        """Be the one who writes; until then, be counted among those who wait."""
+        # SQLite makes waiting writers sleep and try again; a lock hands over at once.
+        with self._arranging:
+            self._waiting += 1
+        self._writing.acquire()
+        with self._arranging:
+            self._waiting -= 1
         try:
             yield
         finally:
             self._writing.release()
 
-    def _begin(self, connection: sqlite3.Connection, patience_seconds: float | None) -> None:
-        if patience_seconds is None:
-            connection.execute("BEGIN IMMEDIATE")
-            return
-        connection.execute(f"PRAGMA busy_timeout={patience_seconds * 1000:.0f}")
+    @contextlib.contextmanager
+    def _short_turn(self, patience_seconds: float) -> Iterator[None]:
+        """The same, or Busy. Nobody may leave a commit to one who may give up, so it is not counted."""
+        if not self._writing.acquire(timeout=patience_seconds):
+            raise Busy(TOO_LONG)
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            yield
         finally:
-            connection.execute(f"PRAGMA busy_timeout={self._patience_seconds * 1000:.0f}")
+            self._writing.release()
+
+    def _begin(self, waiting_since: float, patience_seconds: float | None) -> Group:
+        """Open a transaction, with some patience for other processes."""
+        usual = self._patience_seconds
+        # All who waited behind one that another process has kept waiting give up with it.
+        if patience_seconds is None and time.monotonic() - waiting_since > usual:
+            raise Busy(TOO_LONG)
+        connection = self.take()
+        try:
+            if patience_seconds is not None:
+                connection.execute(f"PRAGMA busy_timeout={patience_seconds * 1000:.0f}")
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            finally:
+                if patience_seconds is not None:
+                    connection.execute(f"PRAGMA busy_timeout={usual * 1000:.0f}")
+        except BaseException:
+            self.give_back(connection)
+            raise
+        self._group = Group(connection)
+        return self._group
+
+    def _commit(self, group: Group) -> None:
+        self._group = None
+        group.commit()
+        self.give_back(group.connection)
+        if group.size and not group.is_broken:
+            # Nobody has been told of the commit yet, so nobody can miss it.
+            self.forget()
+        group.ended.set()
 
     def recall(self, key: Hashable, load: Callable[[sqlite3.Connection], Answer]) -> Answer:
         """What `load` reads, remembered until something is written.
@@ -171,6 +208,23 @@ class Database:
             with self._arranging:
                 self._listeners = tuple(one for one in self._listeners if one is not written)
 
+    def take(self) -> sqlite3.Connection:
+        """A connection that nobody else has until it is given back."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._open()
+
+    def give_back(self, connection: sqlite3.Connection) -> None:
+        # A transaction that could not even be rolled back would go on for whoever comes next.
+        if connection.in_transaction or len(self._idle) >= MAX_IDLE:
+            connection.close()
+        else:
+            self._idle.append(connection)
+        # A request whose client has left may end after the server has.
+        if self._is_closed:
+            self.close()
+
     def close(self) -> None:
         """Close the connections that nobody uses; those in use are closed when they come back."""
         self._is_closed = True
@@ -195,6 +249,22 @@ class Database:
         return connection
 
 
+class Reading:
+    """A connection of the pool while a block uses it. A generator would cost as much as a look-up."""
+
+    __slots__ = ("_connection", "_database")
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._connection = self._database.take()
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._database.give_back(self._connection)
+
+
 def schema_files() -> list[tuple[int, str]]:
     """The numbered schema files, in order: number and SQL."""
     folder = resources.files(__package__)
@@ -211,11 +281,13 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    """Bring the schema up to date, each numbered file in a transaction of its own."""
+    """Bring the schema up to date, in one transaction: of a new file each would have to be synced."""
     files = schema_files()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > files[-1][0]:
         raise NewerSchema(f"schema {version} is newer than {files[-1][0]}")
-    for number, sql in files:
-        if number > version:
-            connection.executescript(f"BEGIN IMMEDIATE; {sql}; PRAGMA user_version={number}; COMMIT;")
+    if version == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise ForeignSchema("it has tables, and none of them is ours")
+    steps = [f"{sql}; PRAGMA user_version={number};" for number, sql in files if number > version]
+    if steps:
+        connection.executescript(f"BEGIN IMMEDIATE; {' '.join(steps)} COMMIT;")

@@ -109,10 +109,11 @@ def uploads(connection: Connection) -> list[tuple[str, int]]:
     return [(row[0], row[1]) for row in rows]
 
 
-def repoint(connection: Connection, blob: Blob, file: str) -> bool:
-    """Let a blob have another file. False when the row has changed meanwhile."""
+def repoint(connection: Connection, blob: Blob, file: str, size_bytes: int) -> bool:
+    """Let a blob have another file, or size. False when the row has changed meanwhile."""
     cursor = connection.execute(
-        "UPDATE blobs SET file = ? WHERE digest = ? AND file = ?", (file, blob.digest, blob.file)
+        "UPDATE blobs SET file = ?, size_bytes = ? WHERE digest = ? AND file = ?",
+        (file, size_bytes, blob.digest, blob.file),
     )
     return cursor.rowcount == 1
 

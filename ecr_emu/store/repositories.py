@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from sqlite3 import Connection, IntegrityError
 from typing import Any
 
@@ -36,6 +37,11 @@ _COLUMNS = (
 _SELECT = f"{_COLUMNS} WHERE account = ? AND region = ?"
 
 
+@lru_cache(maxsize=1024)
+def _filters(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
 def _repository(row: Any) -> Repository:
     return Repository(
         id=row[0],
@@ -43,7 +49,7 @@ def _repository(row: Any) -> Repository:
         name=row[3],
         created_at=row[4],
         tag_mutability=row[5],
-        mutability_filters=tuple(json.loads(row[6])),
+        mutability_filters=_filters(row[6]),
         scan_on_push=bool(row[7]),
         encryption_type=row[8],
         kms_key=row[9],

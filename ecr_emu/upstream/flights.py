@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from ecr_emu.upstream.logins import Logins
 from ecr_emu.upstream.problems import UpstreamProblem, unavailable
+from ecr_emu.waiting import may_wait
 
 # Pieces that one client has in memory; many clients make many pieces.
 PIECE_BYTES = 128 * 1024
@@ -63,6 +64,7 @@ class Flight:
 
     def wait_begun(self) -> int | None:
         """Its length, when the upstream has promised it. Raises UpstreamProblem when it does not come."""
+        may_wait()
         with self._changed:
             self._changed.wait_for(lambda: self._open is not None or self._is_done or self._problem)
             self._check()
@@ -70,6 +72,7 @@ class Flight:
 
     def wait_done(self) -> None:
         """Return when the blob is stored, or raise UpstreamProblem."""
+        may_wait()
         with self._changed:
             self._changed.wait_for(lambda: self._is_done or self._problem)
             self._check()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ecr_emu.app import is_quick
 from ecr_emu.server import Server, bind
 from tests.attacks.victims import MANIFEST, check_refused
 from tests.clients import Reply
@@ -14,7 +15,7 @@ from tests.steps import API_HOST, GUEST, HOST, OWNER, TARGET_PREFIX, Caller, Sit
 
 @pytest.fixture(scope="module")
 def server(site: Site) -> Iterator[Server]:
-    server = Server(site.application, bind("localhost", 0))
+    server = Server(site.application, bind("localhost", 0), is_quick)
     server.start()
     yield server
     server.stop()
@@ -71,7 +72,7 @@ def test_a_variable_of_the_environment_is_no_header(
 ) -> None:
     """Many programs have a HTTP_PROXY, some a HTTP_HOST; none of them is what the client sent."""
     monkeypatch.setenv("HTTP_AUTHORIZATION", basic(admin.password))
-    server = Server(site.application, bind("localhost", 0))
+    server = Server(site.application, bind("localhost", 0), is_quick)
     server.start()
     try:
         assert raw(server, f"GET /v2/ HTTP/1.1\nHost: {HOST}").status == 401

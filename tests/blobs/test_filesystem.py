@@ -1,5 +1,6 @@
 """Uploads, blobs and what the sweeper looks for, on a real folder."""
 
+import errno
 import hashlib
 import io
 import random
@@ -65,7 +66,29 @@ def test_an_upload_becomes_a_blob(tmp_path: Path, durable: bool, algorithm: str)
     file = blobs.place("u", digest_of(content, algorithm))
     assert blobs.path(file).read_bytes() == content
     assert file.startswith(f"{algorithm}/{digest_of(content, algorithm)[7:9]}/")
+    # Until somebody knows the blob, a client that is not answered can ask again.
+    assert files_in(tmp_path) == {f"blobs/{file}", "uploads/u"}
+    blobs.discard("u")
     assert files_in(tmp_path) == {f"blobs/{file}"}
+    assert blobs.path(file).read_bytes() == content
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.EIO])
+def test_where_files_have_one_name_only_it_is_changed(
+    blobs: FileBlobs, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*names: object) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    append(blobs, "u", 0, b"abc")
+    if number == errno.EIO:
+        with pytest.raises(OSError, match="no"):
+            blobs.place("u", digest_of(b"abc"))
+        return
+    file = blobs.place("u", digest_of(b"abc"))
+    assert blobs.path(file).read_bytes() == b"abc"
+    assert blobs.upload_size_bytes("u") == 0
 
 
 def test_a_limit_leaves_the_rest_of_the_source(blobs: FileBlobs) -> None:
@@ -228,6 +251,7 @@ def test_deleting_a_blob_twice_is_no_error(blobs: FileBlobs) -> None:
 def test_unknown_files_are_forgotten_when_they_are_old_enough(blobs: FileBlobs) -> None:
     append(blobs, "placed", 0, b"12345")
     file = blobs.place("placed", digest_of(b"12345", "sha512"))
+    blobs.discard("placed")
     append(blobs, "waiting", 0, b"123")
     asked = []
 

@@ -122,6 +122,38 @@ def test_a_second_file_with_the_right_bytes_is_taken(
     assert registry.request("GET", f"/v2/{NAME}/blobs/{digest_of(LAYER)}").body == LAYER
 
 
+def test_a_row_with_another_size_gets_the_right_one(
+    check: Check, emulator: Running, registry: Registry, image: str
+) -> None:
+    digest = digest_of(LAYER)
+    execute(emulator, "UPDATE blobs SET size_bytes = 5 WHERE digest = ?", digest)
+    (found,) = check()
+    assert found == Problem("blob", digest, f"its file has 21 bytes, not 5; held by {WHERE}")
+    (mended,) = check(repair=True)
+    assert mended.mended == "its bytes are right, and the row has their number now"
+    assert registry.request("GET", f"/v2/{NAME}/blobs/{digest}").body == LAYER
+    assert check() == []
+
+
+def test_a_folder_of_blobs_that_is_not_ours_is_named(check: Check, folder: Path, image: str) -> None:
+    (folder / "blobs" / "md5" / "aa").mkdir(parents=True)
+    (folder / "blobs" / "sha256" / "folder").mkdir()
+    (folder / "blobs" / "sha256" / "00" / "folder").mkdir(parents=True)
+    (folder / "uploads" / "folder").mkdir()
+    found = check(repair=True)
+    assert [problem.kind for problem in found] == ["foreign file"] * 4
+    names = {"blobs/md5", "blobs/sha256/folder", "blobs/sha256/00/folder", "uploads/folder"}
+    assert {problem.what for problem in found} == names
+
+
+def test_a_torn_key_is_named_and_taken_away(check: Check, folder: Path, image: str) -> None:
+    (folder / "key").write_bytes(b"torn")
+    assert check() == [Problem("key", "key", "it has 4 bytes, not 32")]
+    (mended,) = check(repair=True)
+    assert mended.mended == "deleted: the next start makes another"
+    assert check() == []
+
+
 def test_a_damaged_manifest_is_named(check: Check, emulator: Running, image: str) -> None:
     execute(emulator, "UPDATE manifests SET body = body || x'20'")
     (problem,) = check(repair=True)
@@ -163,6 +195,8 @@ def test_an_upload_that_lost_bytes_is_named_and_given_up(
         ("notes.txt", True),
         ("blobs/sha256/ab/readme", True),
         (f"blobs/sha256/ab/ab{'0' * 62}-0123abcd", False),
+        ("blobs/stray", True),
+        ("blobs/sha256/stray", True),
         (f"blobs/sha256/cd/ab{'0' * 62}-0123abcd", True),
         ("uploads/some", True),
         ("uploads/6f2c1b7e-63a5-4c8e-9d53-b1a0f7a0c111", False),

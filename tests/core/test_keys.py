@@ -45,6 +45,14 @@ def test_a_half_written_key_of_a_crash_is_made_anew(tmp_path: Path) -> None:
     assert len((tmp_path / "key").read_bytes()) == 32
 
 
+@pytest.mark.parametrize("left", [b"", b"half", b"x" * 33])
+def test_a_key_that_was_torn_signs_nothing(tmp_path: Path, left: bytes) -> None:
+    (tmp_path / "key").write_bytes(left)
+    password, _ = load_keys(tmp_path).login_token(CALLER, HOME, NOW)
+    assert len((tmp_path / "key").read_bytes()) == 32
+    assert load_keys(tmp_path).check_login_token(password, NOW).principal == CALLER
+
+
 def test_a_token_of_another_key_is_refused(tmp_path: Path, keys: Keys) -> None:
     (tmp_path / "other").mkdir()
     password, _ = load_keys(tmp_path / "other").login_token(CALLER, HOME, NOW)

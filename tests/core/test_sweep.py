@@ -170,6 +170,16 @@ def test_a_download_under_way_survives_the_sweep(
     connection.close()
 
 
+def test_a_folder_that_somebody_made_stops_no_sweep(
+    folder: Path, sweep_now: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "PLACING_SECONDS", 0)
+    foreign = folder / "blobs" / "sha256" / "00" / "folder"
+    foreign.mkdir(parents=True)
+    assert sweep_now(grace_seconds=0) == NOTHING
+    assert foreign.is_dir()
+
+
 def test_sweeping_beside_pushes_of_one_digest_never_leaves_a_row_without_bytes(
     start: Callable[..., Running],
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ecr_emu.app import build
+from ecr_emu.app import build, is_quick
 from ecr_emu.server import Server, bind
 from ecr_emu.settings import Settings
 from tests.clients import Clock, Registry, Running
@@ -20,7 +20,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     sockets = bind("localhost", 0)
     settings = Settings(data_dir=tmp_path_factory.mktemp("data"), port=sockets[0].getsockname()[1])
     application = build(settings, Clock())
-    server = Server(application, sockets)
+    server = Server(application, sockets, is_quick)
     server.start()
     running = Running(application, server)
     yield running

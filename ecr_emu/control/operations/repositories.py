@@ -54,12 +54,10 @@ def describe_repositories(call: Call, request: "types.DescribeRepositoriesReques
     for name in request.get("repositoryNames", ["*"]):
         call.authorize("ecr:DescribeRepositories", registry, name)
     if "repositoryNames" in request:
-        with call.store.snapshot() as connection:
+        names = list(dict.fromkeys(request["repositoryNames"]))
+        with call.store.read() if len(names) == 1 else call.store.snapshot() as connection:
             # One that is missing fails the whole call (reference, control plane 2.4).
-            found = [
-                repositories.get(connection, registry, name)
-                for name in dict.fromkeys(request["repositoryNames"])
-            ]
+            found = [repositories.get(connection, registry, name) for name in names]
         return {"repositories": [describe(call, repository) for repository in found]}
     page = paging.open_page(call, request, "", "DescribeRepositories", registry)
     with call.store.read() as connection:

@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from ecr_emu.app import build
+from ecr_emu.app import build, is_quick
 from ecr_emu.server import Server, bind
 from ecr_emu.settings import Settings
 from tests.clients import Registry, Running
@@ -142,7 +142,7 @@ def serve(folder: Path, **settings: Any) -> Running:
     """An emulator by the machine's clock, with which boto3 signs."""
     sockets = bind("localhost", 0)
     application = build(Settings(data_dir=folder / "data", port=sockets[0].getsockname()[1], **settings))
-    server = Server(application, sockets)
+    server = Server(application, sockets, is_quick)
     server.start()
     return Running(application, server)
 

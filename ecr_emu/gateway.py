@@ -1,0 +1,229 @@
+"""Between granian and the WSGI application: what is quick runs on granian's one thread, the rest elsewhere.
+
+granian's RSGI worker calls `schedule` for each request on one thread of Python. A request without a body, or
+with a small one that granian has collected, is answered right there if the application calls it quick. All
+else goes to a thread of its own: what writes, what brings or streams bytes, and what turned out to have to
+wait (waiting.py). The bytes of a file are sent by granian, without any Python.
+"""
+
+import functools
+import io
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from ecr_emu.request_body import Body
+from ecr_emu.threads import Threads
+from ecr_emu.waiting import MustWait, without_waiting
+from ecr_emu.wsgi import Environ, FileRange, StartResponse
+
+Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+# A body up to this size is collected before the application is called.
+SMALL_BODY_BYTES = 64 * 1024
+# Names of headers that are remembered in their form of WSGI.
+MAX_HEADER_NAMES = 1024
+# How long granian may take to open the pipe of an answer.
+PIPE_SECONDS = 30.0
+PIPE_POLL_SECONDS = 0.001
+
+_SAME: Environ = {
+    "SCRIPT_NAME": "",
+    "SERVER_SOFTWARE": "Granian",
+    "wsgi.errors": sys.stderr,
+    "wsgi.input_terminated": True,
+    "wsgi.multiprocess": False,
+    "wsgi.multithread": True,
+    "wsgi.run_once": False,
+    "wsgi.version": (1, 0),
+}
+_PLAIN_NAMES = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+
+log = logging.getLogger(__name__)
+
+
+class Gateway:
+    """One application and the threads that run it. `is_quick` judges by the environ, without reading."""
+
+    def __init__(self, application: Wsgi, is_quick: Callable[[Environ], bool], threads: Threads) -> None:
+        self._application = application
+        self._is_quick = is_quick
+        self._threads = threads
+
+    def schedule(self, watcher: Any) -> None:
+        """Take a request from granian. Never raises: that would end granian's thread."""
+        try:
+            protocol = watcher.proto
+            environ = environ_of(watcher.scope)
+            size = _size_of_body(environ)
+            if size is None or size > SMALL_BODY_BYTES or not self._is_quick(environ):
+                _add_unreadable(environ, watcher.scope)
+                environ["wsgi.input"] = Body(protocol) if size != 0 else io.BytesIO()
+                self._threads.run(functools.partial(self._answer, protocol, environ))
+            elif size:
+                # granian sets the future on this same thread.
+                protocol().add_done_callback(functools.partial(self._with_body, protocol, environ))
+            else:
+                environ["wsgi.input"] = io.BytesIO()
+                self._answer_at_once(protocol, environ, b"")
+        except Exception:
+            log.exception("a request could not be taken")
+            _fail(watcher.proto)
+
+    def _with_body(self, protocol: Any, environ: Environ, future: Any) -> None:
+        try:
+            body = future.result()
+        except RuntimeError:
+            # The client is gone.
+            return
+        environ["wsgi.input"] = io.BytesIO(body)
+        self._answer_at_once(protocol, environ, body)
+
+    def _answer_at_once(self, protocol: Any, environ: Environ, body: bytes) -> None:
+        again = dict(environ)
+        answer = _Answer()
+        try:
+            pieces = without_waiting(lambda: self._application(environ, answer))
+            self._send(protocol, answer, pieces)
+        except MustWait:
+            again["wsgi.input"] = io.BytesIO(body)
+            self._threads.run(functools.partial(self._answer, protocol, again))
+        except Exception:
+            log.exception("a request failed")
+            _fail(protocol)
+
+    def _answer(self, protocol: Any, environ: Environ) -> None:
+        """Call the application and hand its answer to granian, on a thread that may wait."""
+        answer = _Answer()
+        try:
+            self._send(protocol, answer, self._application(environ, answer))
+        except Exception:
+            log.exception("a request failed")
+            _fail(protocol)
+
+    def _send(self, protocol: Any, answer: "_Answer", pieces: Iterable[bytes]) -> None:
+        if isinstance(pieces, list):
+            body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            protocol.response_bytes(answer.status, answer.headers, body)
+        elif isinstance(pieces, FileRange):
+            end = pieces.first + pieces.length
+            protocol.response_file_range(answer.status, answer.headers, str(pieces.path), pieces.first, end)
+        else:
+            self._threads.run(functools.partial(_send_pieces, protocol, answer, pieces))
+
+
+class _Answer:
+    """WSGI's start_response, which remembers what it is given."""
+
+    __slots__ = ("headers", "status")
+
+    def __init__(self) -> None:
+        self.status = 500
+        self.headers: list[tuple[str, str]] = []
+
+    def __call__(self, status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
+        self.status = int(status[:3])
+        self.headers = headers
+
+
+def environ_of(scope: Any) -> Environ:
+    """The environ of a request, without its body (PEP 3333)."""
+    path = scope.path
+    version = scope.http_version
+    environ = {
+        **_SAME,
+        "SERVER_PROTOCOL": f"HTTP/{version}",
+        "REQUEST_METHOD": scope.method,
+        "PATH_INFO": path if path.isascii() else path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
+        "wsgi.url_scheme": scope.scheme,
+    }
+    for name, value in scope.headers.items():
+        key = _header_key(name)
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    if "HTTP_AUTHORIZATION" not in environ and "authorization" in scope.headers:
+        _add_unreadable(environ, scope)
+    if version == "2" and "HTTP_HOST" not in environ:
+        environ["HTTP_HOST"] = scope.authority or ""
+    return environ
+
+
+def _add_unreadable(environ: Environ, scope: Any) -> None:
+    """Headers whose values are no ASCII, which granian leaves out: they were sent, and say nothing."""
+    for name in list(scope.headers.keys()):
+        environ.setdefault(_header_key(name), "")
+
+
+@functools.lru_cache(maxsize=MAX_HEADER_NAMES)
+def _header_key(name: str) -> str:
+    return _PLAIN_NAMES.get(name) or "HTTP_" + name.upper().replace("-", "_")
+
+
+def _size_of_body(environ: Environ) -> int | None:
+    """How many bytes the body has; None when that is not known."""
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        return None
+    text = environ.get("CONTENT_LENGTH")
+    if text is None:
+        # HTTP/2 needs no length; its GET ends with its headers all the same.
+        return None if environ["SERVER_PROTOCOL"] == "HTTP/2" and environ["REQUEST_METHOD"] != "GET" else 0
+    return int(text) if text.isdecimal() and text.isascii() else None
+
+
+def _fail(protocol: Any) -> None:
+    protocol.response_bytes(500, [("Content-Length", "0")], b"")
+
+
+def _send_pieces(protocol: Any, answer: _Answer, pieces: Iterable[bytes]) -> None:
+    """Send an answer of which the application makes piece after piece.
+
+    granian would take any number of pieces into memory. A pipe, as the file that it is to send, takes as
+    many as the client reads.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="ecr-emu-answer-") as folder:
+            pipe = Path(folder) / "pipe"
+            os.mkfifo(pipe, 0o600)
+            protocol.response_file(answer.status, answer.headers, str(pipe))
+            descriptor = _open_pipe(pipe)
+        try:
+            for piece in pieces:
+                _write_all(descriptor, piece)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        # The client has left, as a rule.
+        log.debug("an answer was not sent to its end: %s", error)
+    except Exception:
+        log.exception("an answer was not sent to its end")
+    finally:
+        close = getattr(pieces, "close", None)
+        if close is not None:
+            close()
+
+
+def _open_pipe(pipe: Path) -> int:
+    """The writing end, once granian has opened the other. Raises OSError when it does not."""
+    deadline = time.monotonic() + PIPE_SECONDS
+    while True:
+        try:
+            descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(PIPE_POLL_SECONDS)
+        else:
+            os.set_blocking(descriptor, True)
+            return descriptor
+
+
+def _write_all(descriptor: int, piece: bytes) -> None:
+    view = memoryview(piece)
+    while view:
+        view = view[os.write(descriptor, view) :]
