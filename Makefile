@@ -50,8 +50,9 @@ conformance: $(VENV)/.dev ## OCI suite, real engines and the README (Debian pack
 parity: $(VENV)/.dev ## What AWS answers, asked of ecr-emu or of ENDPOINT=http://…
 	$(BIN)/python -m conformance.parity $(if $(ENDPOINT),--endpoint $(ENDPOINT))
 
-bench: $(VENV)/.dev ## Measure against docker-registry, side by side
-	$(BIN)/python -m conformance.bench
+bench: $(VENV)/.dev ## Measure beside other registries and emulators; writes docs/benchmarks.md
+	$(BIN)/python -m conformance.bench.install
+	$(BIN)/python -m conformance.bench --write
 
 model: $(VENV)/.dev ## Take the service model of the newest botocore
 	$(BIN)/python -m pip install --quiet --upgrade botocore boto3

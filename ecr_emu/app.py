@@ -11,9 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from ecr_emu import errors, logs
+from ecr_emu import logs
 from ecr_emu.blobs.filesystem import FileBlobs, sync
 from ecr_emu.clock import Clock, UserClock
 from ecr_emu.context import Emulator
@@ -22,27 +20,19 @@ from ecr_emu.domain.registries import LAYER_URLS, HostNames, Registry
 from ecr_emu.metrics import OPERATION, UNKNOWN, announced
 from ecr_emu.settings import Settings
 from ecr_emu.store.database import BUSY_TIMEOUT_SECONDS, Database, ForeignSchema, NewerSchema
-from ecr_emu.wsgi import (
-    REQUEST_ID,
-    Environ,
-    Response,
-    StartResponse,
-    content_length,
-    drain,
-    new_request_id,
-    respond,
-)
+from ecr_emu.wsgi import REQUEST_ID, Environ, StartResponse, content_length, fail
 
 if TYPE_CHECKING:
     from ecr_emu.control.wire import Control
     from ecr_emu.jobs.runner import Runner
 
 DATABASE_FILE = "metadata.db"
+# How the names of operations begin that change nothing.
+READING = ("BatchCheck", "BatchGet", "Describe", "Get", "List")
+
 # How long a request waits for its turn to write, and then for other programs: SDKs give up after a minute,
 # and would rather be told to come back.
 PATIENCE_SECONDS = 10.0
-# How the names of operations begin that change nothing.
-READING = ("BatchCheck", "BatchGet", "Describe", "Get", "List")
 
 
 class CannotStart(RuntimeError):
@@ -80,7 +70,7 @@ class Application:
             body = self._answer(environ, start)
         except Exception as problem:  # noqa: BLE001 - of_failure logs it
             # Every plane answers its own failures; this one could not even be loaded.
-            body = _fail(problem, environ, start)
+            body = fail(problem, environ, start)
         seconds = time.perf_counter() - began
         sent = answer[1] if environ["REQUEST_METHOD"] != "HEAD" else 0
         operation = environ.get(OPERATION, UNKNOWN)
@@ -210,16 +200,6 @@ def _prepare_upstreams(emulator: Emulator) -> None:
     except ValueError as problem:
         emulator.store.close()
         raise CannotStart(f"upstream registries: {problem}") from None
-
-
-def _fail(problem: Exception, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer for a part of the server that could not be loaded, in the form of the JSON API."""
-    request_id = environ[REQUEST_ID] = str(uuid.UUID(new_request_id(), version=4))
-    failure = errors.of_failure(problem, request_id)
-    headers = [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-RequestId", request_id)]
-    body = orjson.dumps({"__type": failure.code, "message": failure.message})
-    drain(environ)
-    return respond(Response(failure.status, [*headers, *failure.headers], body), start_response)
 
 
 def open_database(

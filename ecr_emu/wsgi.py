@@ -1,5 +1,6 @@
 """The little of WSGI that both planes need: bodies in, responses out."""
 
+import json
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -72,6 +73,16 @@ def respond(response: Response, start_response: StartResponse) -> Iterable[bytes
         body = [body]
     start_response(_STATUS_LINES[response.status], headers)
     return body
+
+
+def fail(problem: Exception, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer for a part of the server that failed before it could answer by itself, in AWS's shape."""
+    request_id = environ[REQUEST_ID] = new_request_id()
+    error = errors.of_failure(problem, request_id)
+    content = json.dumps({"__type": error.code, "message": error.message}).encode()
+    headers = [("Content-Type", "application/json"), ("x-amzn-RequestId", request_id), *error.headers]
+    drain(environ)
+    return respond(Response(error.status, headers, content), start_response)
 
 
 def content_length(environ: Environ) -> int | None:

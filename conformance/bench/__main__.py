@@ -1,64 +1,77 @@
-"""python -m conformance.bench: the emulator beside other registries, medians and ratios. Judges nothing."""
+"""python -m conformance.bench: the emulator beside other registries and emulators, medians and ratios."""
 
+import json
 import signal
 import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import click
 
-from conformance.bench import authorization, lifecycle, load, scanning
+from conformance.bench import load, report, roster
 from conformance.bench.client import BenchFailed
-from conformance.bench.measures import FULL, QUICK, Bench, Plan
-from conformance.bench.peers import all_peers
-from conformance.bench.report import Report, as_json, table
-
-PARTS = ("servers", "authorization", "lifecycle", "scanning")
+from conformance.bench.measures import FULL, QUICK, Plan, Session
+from conformance.bench.parts import PARTS, through_json
+from conformance.bench.peers import Peer
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="One short round, 20 MB in place of 200: shows that it runs.")
-@click.option("--only", type=click.Choice(PARTS), help="One part alone.")
+@click.option("--quick", is_flag=True, help="One short round with less data: shows that it runs.")
+@click.option("--only", type=click.Choice(list(PARTS)), multiple=True, help="A part alone, or some of them.")
+@click.option("--peers", "names", default="", metavar="A,B", help="These peers only; ours is always there.")
+@click.option(
+    "--write", is_flag=True, help="Write docs/benchmarks.md; parts not measured now stay as they are."
+)
+@click.option(
+    "--from-json",
+    "source",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Measure nothing: show, or write, what a file of samples holds.",
+)
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def main(quick: bool, only: str | None, output: str) -> None:
-    """Measure ecr-emu beside other registries on this machine, one after the other in turn.
+def main(quick: bool, only: Sequence[str], names: str, write: bool, source: Path | None, output: str) -> None:
+    """Measure ecr-emu beside other registries and emulators on this machine, in turn, round by round.
 
-    Then what authorization costs, a lifecycle policy over ever more images, and reading an image for a scan.
+    Peers are installed by `python -m conformance.bench.install`; those that are not there are named.
     """
     # As an exception, so that the servers are stopped on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    plan = QUICK if quick else FULL
+    stored: report.Stored = {}
     try:
-        report = measure(plan, only)
-    except BenchFailed as reason:
+        runs = [json.loads(source.read_text())] if source else _measure(quick, only, names)
+        for stored in runs:
+            # After each part: what was measured is not lost with what comes after it.
+            if write:
+                report.write(_earlier() | stored)
+    except (BenchFailed, ValueError) as reason:
         raise click.ClickException(str(reason)) from None
-    click.echo(as_json(report) if output == "json" else table(report))
+    click.echo(json.dumps(stored, indent=2) if output == "json" else report.text(stored))
 
 
-def measure(plan: Plan, only: str | None) -> Report:
-    """Run a plan, or one part of it, with a progress bar on stderr."""
-    peers = all_peers() if only in (None, "servers") else []
-    counts = plan.image_counts if only in (None, "lifecycle") else ()
-    rounds = plan.rounds if only in (None, "authorization") else 0
-    scans = plan.rounds if only in (None, "scanning") else 0
-    present = [peer for peer in peers if not peer.missing]
+def _measure(quick: bool, only: Sequence[str], names: str) -> Iterator[report.Stored]:
+    return measure(QUICK if quick else FULL, list(only or PARTS), roster.choose(names))
+
+
+def measure(plan: Plan, names: Sequence[str], peers: Sequence[Peer]) -> Iterator[report.Stored]:
+    """Run parts of a plan, with a progress bar on stderr; what is there so far, after each of them."""
     client, do_load = load.choose()
-    steps = plan.rounds * plan.steps_per_round * len(present) + authorization.steps(rounds) + len(counts)
-    steps += scanning.steps(scans)
+    how = report.circumstances(plan, peers, client)
+    present = [peer for peer in peers if not peer.missing]
+    stored: report.Stored = {}
     warnings: list[str] = []
-    with click.progressbar(length=steps, label="Measuring", file=sys.stderr) as progress:
-        bench = Bench(plan, do_load, lambda: progress.update(1), warnings.append)
-        if present:
-            bench.run(present)
-        costs = None
-        if rounds:
-            costs = authorization.measure(rounds, plan.load_seconds, do_load, lambda: progress.update(1))
-        scales = []
-        for count in counts:
-            scales.append(lifecycle.measure(count))
-            progress.update(1)
-        scanned = scanning.measure(plan.scan_bytes, scans, lambda: progress.update(1)) if scans else None
-    for warning in warnings:
-        click.echo(warning, err=True)
-    return Report(bench.samples, peers, plan, client, costs, scales, scanned)
+    with click.progressbar(length=1, label="Measuring", file=sys.stderr) as progress:
+        session = Session(plan, present, do_load, lambda: progress.update(1), warnings.append)
+        progress.length = sum(PARTS[name].steps(session) for name in names)
+        for name in names:
+            progress.label = f"Measuring {name}"
+            data = through_json(PARTS[name].measure(session))
+            stored[name] = {"how": how | {"warnings": list(warnings)}, "data": data}
+            warnings.clear()
+            yield stored
+
+
+def _earlier() -> report.Stored:
+    return json.loads(report.SAMPLES.read_text()) if report.SAMPLES.exists() else {}
 
 
 if __name__ == "__main__":

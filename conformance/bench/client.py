@@ -19,6 +19,7 @@ BLOCK_BYTES = 1 << 20
 FRAME_BYTES = 32 << 10
 LAST_FRAME = b"0\r\n\r\n"
 STAMP_BYTES = 32
+SMALL_BYTES = 2000
 
 
 class BenchFailed(RuntimeError):
@@ -27,10 +28,11 @@ class BenchFailed(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """Bytes that no server has seen, ready to be sent in chunks. `frames` holds the chunked coding."""
+    """Bytes that no server has seen, ready to be sent: as `blocks`, or as `frames` in the chunked coding."""
 
     digest: str
     size_bytes: int
+    blocks: tuple[bytes, ...] = field(repr=False)
     frames: tuple[bytes, ...] = field(repr=False)
 
 
@@ -53,7 +55,7 @@ class Source:
         for block in self._others:
             digest.update(block)
         frames = (_frame(first), *self._other_frames)
-        return Payload(f"sha256:{digest.hexdigest()}", self._size_bytes, frames)
+        return Payload(f"sha256:{digest.hexdigest()}", self._size_bytes, (first, *self._others), frames)
 
 
 def _frame(data: bytes) -> bytes:
@@ -79,9 +81,17 @@ class Client:
         joint = "&" if "?" in location else "?"
         self._send("PUT", f"{location}{joint}digest={payload.digest}", HTTPStatus.CREATED)
 
+    def push_whole(self, payload: Payload) -> None:
+        """Upload a blob in one request after POST: PUT with all bytes."""
+        location = self._send("POST", f"/v2/{REPOSITORY}/blobs/uploads/", HTTPStatus.ACCEPTED)
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(payload.size_bytes)}
+        path = f"{location}{'&' if '?' in location else '?'}digest={payload.digest}"
+        self._connection.request("PUT", path, iter(payload.blocks), headers=self._headers | headers)
+        self._location(HTTPStatus.CREATED)
+
     def pull(self, payload: Payload) -> None:
         """Download a blob into a buffer that is used again and again."""
-        self._connection.request("GET", f"/v2/{REPOSITORY}/blobs/{payload.digest}", headers=self._headers)
+        self._connection.request("GET", blob_path(payload), headers=self._headers)
         response = self._connection.getresponse()
         received = 0
         while count := response.readinto(self._buffer):
@@ -89,9 +99,9 @@ class Client:
         if response.status != HTTPStatus.OK or received != payload.size_bytes:
             raise BenchFailed(f"a pull was answered {response.status} with {received} bytes")
 
-    def put_image(self) -> None:
-        """Store the small image that the manifest requests are about."""
-        config, layer = Source(200).make(), Source(1000).make()
+    def put_image(self) -> Payload:
+        """Store the small image that the small requests are about; its only layer."""
+        config, layer = Source(200).make(), Source(SMALL_BYTES).make()
         for blob in (config, layer):
             self.push(blob)
         manifest = {
@@ -102,6 +112,7 @@ class Client:
         }
         body = json.dumps(manifest).encode()
         self._send("PUT", MANIFEST_PATH, HTTPStatus.CREATED, {"Content-Type": MANIFEST_TYPE}, body)
+        return layer
 
     def _stream(self, location: str, frames: Iterable[bytes]) -> str:
         connection = self._connection
@@ -133,6 +144,10 @@ class Client:
             raise BenchFailed(f"answered {response.status} and not {expected}: {text[:200]!r}")
         parts = urlsplit(response.headers.get("Location", ""))
         return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def blob_path(payload: Payload) -> str:
+    return f"/v2/{REPOSITORY}/blobs/{payload.digest}"
 
 
 def _descriptor(media_type: str, payload: Payload) -> dict[str, object]:

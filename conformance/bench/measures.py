@@ -1,24 +1,18 @@
-"""What is measured, and in which order: one server after the other at each step, round after round."""
+"""How much is measured, and the samples: values of one measure for each server, round by round."""
 
-import contextlib
-import os
-import tempfile
-import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
-from conformance.bench import process
-from conformance.bench.client import MANIFEST_PATH, Client, Payload, Source
 from conformance.bench.load import Load
-from conformance.bench.peers import Peer, Running, start
+from conformance.bench.peers import Peer
 
 BYTES_PER_MB = 1_000_000
 BYTES_PER_GB = 1_000_000_000
 CONNECTIONS = (1, 16, 64)
-# A server that has just answered may still be tidying up.
-SETTLE_SECONDS = 0.3
+# For what is measured with one number of connections only.
+SOME_CONNECTIONS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,52 +22,67 @@ class Transfer:
     size_mb: int
     count: int
 
+    @property
+    def label(self) -> str:
+        """The size as people say it."""
+        return f"{self.size_mb // 1000} GB" if self.size_mb % 1000 == 0 else f"{self.size_mb} MB"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much to do. `load_seconds` is the length of one series of small requests, `image_counts` are the
-    sizes of repositories that a lifecycle policy is evaluated over, `scan_bytes` the size of an image that is
-    scanned.
+    """How much to do. `load_seconds` is the length of one series of small requests; `huge` is moved by each
+    server alone; `copies` images of `copy_layers` layers are copied at once; `image_counts` are the sizes of
+    repositories that a lifecycle policy is evaluated over, `scan_bytes` the size of an image that is scanned,
+    `limit_mb` what is sent, hashed and written for the limits of the machine.
     """
 
     rounds: int
     load_seconds: float
     small: Transfer
     large: Transfer
+    huge: Transfer
+    copies: int
+    copy_layers: int
     image_counts: tuple[int, ...]
     scan_bytes: int
-
-    @property
-    def steps_per_round(self) -> int:
-        """How often a round of one server reports progress."""
-        return 1 + len(CONNECTIONS) + 2 * len((self.small, self.large))
+    limit_mb: int
 
 
 FULL = Plan(
-    rounds=5,
-    load_seconds=3,
+    rounds=3,
+    load_seconds=2,
     small=Transfer(10, 10),
     large=Transfer(200, 2),
+    huge=Transfer(2000, 1),
+    copies=8,
+    copy_layers=30,
     image_counts=(1_000, 10_000, 100_000, 1_000_000),
     scan_bytes=10**9,
+    limit_mb=500,
 )
 QUICK = Plan(
     rounds=1,
     load_seconds=1,
     small=Transfer(10, 1),
     large=Transfer(20, 1),
+    huge=Transfer(30, 1),
+    copies=2,
+    copy_layers=3,
     image_counts=(1_000, 10_000),
     scan_bytes=50_000_000,
+    limit_mb=50,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One line of the report."""
+    """One line of a table. Measures of one `curve` are its points, and `at` is where: connections, or MB."""
 
     name: str
     unit: str
     is_better_when_higher: bool
+    curve: str = ""
+    at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -83,115 +92,75 @@ class Samples:
     values: dict[Measure, dict[str, list[float]]] = field(default_factory=dict)
 
     def add(self, measure: Measure, server: str, value: float) -> None:
-        self.values.setdefault(measure, defaultdict(list))[server].append(value)
+        self.values.setdefault(measure, {}).setdefault(server, []).append(value)
+
+    def find(self, name: str) -> Measure | None:
+        """The measure of this name."""
+        return next((measure for measure in self.values if measure.name == name), None)
+
+    def median(self, measure: Measure | None, server: str) -> float | None:
+        """None where it was not measured."""
+        values = self.values[measure].get(server) if measure else None
+        return statistics.median(values) if values else None
+
+    def ratio(self, measure: Measure | None, ours: str, theirs: str) -> float | None:
+        """How many times better our median is: above 1 is in our favour, whatever the unit. None without both
+        medians.
+        """
+        if measure is None:
+            return None
+        first, second = self.median(measure, ours), self.median(measure, theirs)
+        if first is None or second is None:
+            return None
+        above, below = (first, second) if measure.is_better_when_higher else (second, first)
+        return above / below if below else None
+
+    def best(self, measure: Measure | None, servers: Iterable[str]) -> str | None:
+        """Who has the best median of these servers; None where none was measured."""
+        found = [(value, name) for name in servers if (value := self.median(measure, name)) is not None]
+        if measure is None or not found:
+            return None
+        return (max if measure.is_better_when_higher else min)(found)[1]
+
+    def stored(self) -> list[dict[str, Any]]:
+        """As JSON."""
+        return [
+            {
+                "name": measure.name,
+                "unit": measure.unit,
+                "higher_is_better": measure.is_better_when_higher,
+                "curve": measure.curve,
+                "at": measure.at,
+                "samples": values,
+            }
+            for measure, values in self.values.items()
+        ]
+
+    @classmethod
+    def restored(cls, content: Sequence[Mapping[str, Any]]) -> "Samples":
+        """What `stored` gave."""
+        return cls(
+            {
+                Measure(one["name"], one["unit"], one["higher_is_better"], one["curve"], one["at"]): {
+                    name: list(values) for name, values in one["samples"].items()
+                }
+                for one in content
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """A running server and a client of it that is logged in."""
+class Session:
+    """What every part is given. `peers` are those that can be measured, ours first. `step` is told of
+    progress, `warn` of what went wrong but can wait.
+    """
 
-    running: Running
-    client: Client
-    headers: dict[str, str]
+    plan: Plan
+    peers: Sequence[Peer]
+    load: Load
+    step: Callable[[], None]
+    warn: Callable[[str], None]
 
-    @property
-    def name(self) -> str:
-        return self.running.peer.name
-
-    @property
-    def pid(self) -> int:
-        return self.running.process.pid
-
-
-class Bench:
-    """Takes all samples of a plan. `step` is told of progress, `warn` of what went wrong but can wait."""
-
-    def __init__(self, plan: Plan, load: Load, step: Callable[[], None], warn: Callable[[str], None]) -> None:
-        self._plan = plan
-        self._load = load
-        self._step = step
-        self._warn = warn
-        self.samples = Samples()
-
-    def run(self, peers: Sequence[Peer]) -> None:
-        """All rounds, and before them a start of each server that fills the caches and is not counted."""
-        with tempfile.TemporaryDirectory(prefix="ecr-emu-bench-") as folder:
-            for peer in peers:
-                self._stop(start(peer, Path(folder) / peer.name))
-        for number in range(1, self._plan.rounds + 1):
-            with contextlib.ExitStack() as stack:
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ecr-emu-bench-"))
-                subjects = [self._enter(stack, peer, Path(folder) / peer.name) for peer in peers]
-                # Who comes first may find warmer memory in the kernel, so that changes each round.
-                self._measure(subjects if number % 2 else subjects[::-1])
-
-    def _enter(self, stack: contextlib.ExitStack, peer: Peer, folder: Path) -> Subject:
-        """Start a server, note start and idle memory, and store the small image."""
-        running = start(peer, folder)
-        stack.callback(self._stop, running)
-        pid = running.process.pid
-        self._add("cold start to first answer", "ms", False, peer.name, running.start_seconds * 1000)
-        time.sleep(SETTLE_SECONDS)
-        self._add("idle memory, PSS", "MB", False, peer.name, process.proportional_mb(pid))
-        self._add("idle memory, RSS", "MB", False, peer.name, process.resident_mb(pid))
-        headers = peer.log_in(running.port)
-        client = Client(running.port, headers)
-        stack.callback(client.close)
-        client.put_image()
-        self._step()
-        return Subject(running, client, headers)
-
-    def _measure(self, subjects: Sequence[Subject]) -> None:
-        for connections in CONNECTIONS:
-            for subject in subjects:
-                self._measure_requests(subject, connections)
-        for transfer in (self._plan.small, self._plan.large):
-            source = Source(transfer.size_mb * BYTES_PER_MB)
-            payloads = {s.name: [source.make() for _ in range(transfer.count)] for s in subjects}
-            for subject in subjects:
-                self._measure_push(subject, transfer, payloads[subject.name])
-            for subject in subjects:
-                self._transfer(subject, transfer, "pull", subject.client.pull, payloads[subject.name])
-
-    def _measure_requests(self, subject: Subject, connections: int) -> None:
-        port, seconds = subject.running.port, self._plan.load_seconds
-        rate = self._load(port, MANIFEST_PATH, subject.headers, connections, seconds)
-        plural = "s" if connections > 1 else ""
-        self._add(f"manifest GET, {connections} connection{plural}", "requests/s", True, subject.name, rate)
-        self._step()
-
-    def _measure_push(self, subject: Subject, transfer: Transfer, payloads: Sequence[Payload]) -> None:
-        # What earlier pushes left to the kernel must not be written on this one's time.
-        os.sync()
-        process.reset_peak(subject.pid)
-        self._transfer(subject, transfer, "push", subject.client.push, payloads)
-        if transfer == self._plan.large:
-            name = f"peak memory, RSS, push {transfer.size_mb} MB"
-            self._add(name, "MB", False, subject.name, process.peak_mb(subject.pid))
-
-    def _transfer(
-        self,
-        subject: Subject,
-        transfer: Transfer,
-        verb: str,
-        move: Callable[[Payload], None],
-        payloads: Sequence[Payload],
-    ) -> None:
-        """Move the payloads and note MB/s, and the processor time that the server took for a GB."""
-        cpu_before, began = process.cpu_seconds(subject.pid), time.perf_counter()
-        for payload in payloads:
-            move(payload)
-        seconds = time.perf_counter() - began
-        cpu_seconds = process.cpu_seconds(subject.pid) - cpu_before
-        size_bytes = sum(payload.size_bytes for payload in payloads)
-        name = f"{verb} {transfer.size_mb} MB"
-        self._add(name, "MB/s", True, subject.name, size_bytes / BYTES_PER_MB / seconds)
-        self._add(f"{name}, CPU", "s/GB", False, subject.name, cpu_seconds / (size_bytes / BYTES_PER_GB))
-        self._step()
-
-    def _stop(self, running: Running) -> None:
-        if not running.stop():
-            self._warn(f"{running.peer.name} did not stop when asked, and was killed")
-
-    def _add(self, name: str, unit: str, is_better_when_higher: bool, server: str, value: float) -> None:
-        self.samples.add(Measure(name, unit, is_better_when_higher), server, value)
+    def having(self, role: str) -> list[Peer]:
+        """The peers of a role."""
+        return [peer for peer in self.peers if role in peer.roles]

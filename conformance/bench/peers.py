@@ -1,15 +1,15 @@
-"""The servers that are compared, and how each is started, asked and stopped."""
+"""A server that is compared: how it is started, asked and stopped."""
 
 import http.client
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -24,24 +24,8 @@ TARGET = "AmazonEC2ContainerRegistry_V20150921"
 SIGNATURE = (
     "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/ecr/aws4_request, SignedHeaders=host, Signature=0"
 )
-DOCKER_REGISTRY = "docker-registry"
-# Debian's configuration of the package, but for the folder, the address and the logs.
-DOCKER_REGISTRY_CONFIG = """\
-version: 0.1
-log:
-  level: error
-  accesslog:
-    disabled: true
-storage:
-  cache:
-    blobdescriptor: inmemory
-  filesystem:
-    rootdirectory: {folder}/data
-  delete:
-    enabled: true
-http:
-  addr: 127.0.0.1:{port}
-"""
+# What a peer can be measured for: pushes and pulls, AWS API calls, downloads of files alone.
+REGISTRY, CONTROL, FILES = "registry", "control", "files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +34,8 @@ class Peer:
 
     `command` makes the command line for a data folder and a port. `first_status` is its answer to GET /v2/
     without a login. `log_in` makes the repository if that is needed, and returns the headers of a client.
-    `missing` says why it cannot be measured here, and is empty when it can.
+    `missing` says why it cannot be measured here, and is empty when it can. `about` tells its guarantees and
+    its login. `environment` makes variables for a data folder and a port.
     """
 
     name: str
@@ -58,6 +43,10 @@ class Peer:
     first_status: int
     log_in: Callable[[int], dict[str, str]]
     missing: str = ""
+    version: str = ""
+    about: str = ""
+    roles: frozenset[str] = frozenset({REGISTRY})
+    environment: Callable[[Path, int], Mapping[str, str]] = field(default=lambda *_: {}, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,53 +70,58 @@ class Running:
         return True
 
 
-def all_peers() -> list[Peer]:
-    """Ours first, then everything that it is compared with, installed or not."""
-    ours = Peer("ecr-emu", our_command, HTTPStatus.UNAUTHORIZED, log_in)
-    missing = "" if shutil.which(DOCKER_REGISTRY) else "not installed (Debian package docker-registry)"
-    accept = {"Accept": MANIFEST_TYPE}
-    theirs = Peer(DOCKER_REGISTRY, _docker_registry_command, HTTPStatus.OK, lambda port: accept, missing)
-    return [ours, theirs]
-
-
-def start(peer: Peer, folder: Path) -> Running:
-    """Start a server on an empty folder and wait for its first answer."""
-    folder.mkdir()
+def start(peer: Peer, folder: Path, ask: Callable[[int], int | None] | None = None) -> Running:
+    """Start a server on an empty folder and wait for its first answer: to GET /v2/, or 200 to `ask`."""
+    folder.mkdir(exist_ok=True)
     port = _free_port()
     command = peer.command(folder, port)
     log = folder / "log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ECR_EMU_")}
+    environment |= peer.environment(folder, port)
+    question = (ping, peer.first_status) if ask is None else (ask, HTTPStatus.OK)
     with log.open("wb") as output:
         began = time.perf_counter()
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     try:
-        _wait_for_answer(peer, port, process)
+        _wait_for_answer(partial(question[0], port), question[1], process)
+        seconds = time.perf_counter() - began
     except BaseException as reason:
         process.kill()
         process.wait()
         if isinstance(reason, BenchFailed):
-            raise BenchFailed(f"{reason}: {log.read_text(errors='replace')[-500:]}") from None
+            raise BenchFailed(f"{peer.name} {reason}: {log.read_text(errors='replace')[-500:]}") from None
         raise
-    return Running(peer, port, process, time.perf_counter() - began)
+    return Running(peer, port, process, seconds)
 
 
-def _wait_for_answer(peer: Peer, port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_for_answer(ask: Callable[[], int | None], expected: int, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        status = _ping(port)
-        if status == peer.first_status:
+        status = ask()
+        if status == expected:
             return
         if status is not None:
-            raise BenchFailed(f"{peer.name} answered {status} to its first request")
+            raise BenchFailed(f"answered {status} and not {expected} to its first request")
         time.sleep(POLL_SECONDS)
-    raise BenchFailed(f"{peer.name} did not start")
+    raise BenchFailed("did not start")
 
 
-def _ping(port: int) -> int | None:
+def ping(port: int) -> int | None:
     """The status of GET /v2/, or None when nobody listens yet."""
+    return _first(port, "GET", "/v2/")
+
+
+def ping_api(port: int) -> int | None:
+    """The status of an API call that needs nothing, or None when nobody listens yet."""
+    return _first(port, "POST", "/", b"{}", api_headers("GetAuthorizationToken"))
+
+
+def _first(
+    port: int, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+) -> int | None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
     try:
-        connection.request("GET", "/v2/")
+        connection.request(method, path, body, dict(headers or {}))
         return connection.getresponse().status
     except ConnectionError:
         return None
@@ -147,26 +141,30 @@ def our_command(folder: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "ecr_emu", "serve", *options]
 
 
-def _docker_registry_command(folder: Path, port: int) -> list[str]:
-    config = folder / "config.yml"
-    config.write_text(DOCKER_REGISTRY_CONFIG.format(folder=folder, port=port))
-    return [DOCKER_REGISTRY, "serve", str(config)]
+def log_in(port: int, token: bool = True) -> dict[str, str]:
+    """Make the repository and get a login token if one is needed, as the headers of a docker client."""
+    call(port, "CreateRepository", {"repositoryName": REPOSITORY})
+    headers = {"Accept": MANIFEST_TYPE}
+    if token:
+        answer = call(port, "GetAuthorizationToken", {})
+        headers["Authorization"] = f"Basic {answer['authorizationData'][0]['authorizationToken']}"
+    return headers
 
 
-def log_in(port: int) -> dict[str, str]:
-    """Make the repository and get a login token, as the headers of a docker client."""
-    _call(port, "CreateRepository", {"repositoryName": REPOSITORY})
-    answer = _call(port, "GetAuthorizationToken", {})
-    token = answer["authorizationData"][0]["authorizationToken"]
-    return {"Accept": MANIFEST_TYPE, "Authorization": f"Basic {token}"}
+def api_headers(operation: str) -> dict[str, str]:
+    """The headers of a call of the AWS API whose signature is made up."""
+    return {
+        "X-Amz-Target": f"{TARGET}.{operation}",
+        "Content-Type": "application/x-amz-json-1.1",
+        "Authorization": SIGNATURE,
+    }
 
 
-def _call(port: int, operation: str, request: Mapping[str, object]) -> dict[str, list[dict[str, str]]]:
-    """Call the AWS API of the emulator."""
+def call(port: int, operation: str, request: Mapping[str, object]) -> dict[str, list[dict[str, str]]]:
+    """Call the AWS API."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
-    headers = {"X-Amz-Target": f"{TARGET}.{operation}", "Authorization": SIGNATURE}
     try:
-        connection.request("POST", "/", json.dumps(request), headers)
+        connection.request("POST", "/", json.dumps(request), api_headers(operation))
         response = connection.getresponse()
         body = response.read()
     finally:

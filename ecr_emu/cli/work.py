@@ -1,6 +1,7 @@
 """`ecr-emu work`: what the server starts when much is to be done."""
 
 import json
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,8 @@ from ecr_emu.cli import options
 from ecr_emu.domain import limits
 from ecr_emu.jobs.work import Workplace, run_pending
 from ecr_emu.settings import Settings
+
+NICENESS = 5
 
 
 @click.command(hidden=True)
@@ -25,6 +28,8 @@ from ecr_emu.settings import Settings
 @click.option("--until", type=float, required=True, help="Time of the emulator, in seconds since 1970.")
 def work(data_dir: str | None, until: float, limit: tuple[str, ...], **given: Any) -> None:
     """Do the jobs that are due. The server is running, and calls this when there are many images."""
+    # Requests come first: this gives way to the server, whatever processors there are.
+    os.nice(NICENESS)
     folder = options.existing_data_dir(data_dir)
     settings = replace(Settings(data_dir=folder), limit=limits.parse(",".join(limit)), **given)
     store = open_database(folder, durable=settings.is_durable)

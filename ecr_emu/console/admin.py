@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
+import orjson
 from flask import abort, request
 
 from ecr_emu.context import Emulator
@@ -38,13 +39,21 @@ class Admin:
 
 
 def body() -> dict[str, Any]:
-    """The JSON object that came with the request; no body means an empty one."""
-    if not request.get_data():
+    """The JSON object that came with the request; no body means an empty one.
+
+    Flask's own reader fails on arrays that are nested thousands deep, and takes halves of surrogate pairs,
+    which no answer can be written with.
+    """
+    content = request.get_data()
+    if not content:
         return {}
-    content = request.get_json(force=True, silent=True)
-    if not isinstance(content, dict):
+    try:
+        found = orjson.loads(content)
+    except orjson.JSONDecodeError:
         refuse("the body must be a JSON object")
-    return content
+    if not isinstance(found, dict):
+        refuse("the body must be a JSON object")
+    return found
 
 
 def refuse(message: str) -> NoReturn:

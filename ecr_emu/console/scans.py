@@ -14,6 +14,7 @@ from ecr_emu.store import injected_scans as rows
 from ecr_emu.store import scans
 
 PATH = "/_emu/scan-findings"
+MAX_NUMBER = 2**63 - 1
 # Where moto's users put their results (moto, ECR, describe_image_scan_findings).
 MOTO_PATH = "/moto-api/static/ecr/scan-finding-results"
 
@@ -42,7 +43,8 @@ def add(pages: Flask, admin: Admin) -> None:
         with store.write() as transaction:
             return jsonify(deleted=rows.delete_all(transaction))
 
-    @pages.delete(f"{PATH}/<int:number>")
+    # What is no number of SQLite's is none of an injection.
+    @pages.delete(f"{PATH}/<int(max={MAX_NUMBER}):number>")
     def delete_findings(number: int) -> ResponseReturnValue:
         with store.write() as transaction:
             if not rows.delete(transaction, number):

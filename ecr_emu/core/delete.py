@@ -1,13 +1,32 @@
-"""Deleting images and tags: what BatchDeleteImage and DELETE /v2/<name>/manifests/<reference> both do."""
+"""Deleting images and tags, as BatchDeleteImage and DELETE of a manifest do, and emptying repositories."""
 
 from sqlite3 import Connection
 
 from ecr_emu import errors
-from ecr_emu.core import after_push, events
+from ecr_emu.core import after_push, events, pieces
 from ecr_emu.domain import replication
-from ecr_emu.store import deletions, images, layers
+from ecr_emu.store import deletions, images, layers, previews, repositories
+from ecr_emu.store.database import Database
 from ecr_emu.store.images import Image
 from ecr_emu.store.repositories import Repository
+
+# A repository with more images is emptied before it goes.
+MANY_IMAGES = 500
+# Of a repository that is emptied: few enough that a piece does not take much longer than it shall.
+_IMAGES, _ROWS = 20, 100
+
+
+def empty(store: Database, repository: Repository) -> None:
+    """Delete what a large repository has, piece by piece, so that little is left to go with it.
+
+    What is pushed meanwhile may stay. A crash leaves a repository with fewer images, all of them whole.
+    """
+    with store.read() as connection:
+        if repositories.image_count(connection, repository) <= MANY_IMAGES:
+            return
+    pieces.until_done(store, lambda tx: images.delete_youngest(tx, repository, _IMAGES) == _IMAGES)
+    pieces.until_done(store, lambda tx: layers.remove_unneeded(tx, repository, _ROWS) == _ROWS)
+    pieces.until_done(store, lambda tx: previews.clear(tx, repository.id, _ROWS) == _ROWS)
 
 
 def delete_image(transaction: Connection, repository: Repository, image: Image, now: float) -> None:

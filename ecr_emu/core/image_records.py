@@ -10,8 +10,8 @@ from ecr_emu.domain import image_records
 from ecr_emu.domain.image_records import ImageRecord
 from ecr_emu.domain.record_members import InvalidRecord
 from ecr_emu.domain.registries import Registry
+from ecr_emu.store import image_listings, images, repositories
 from ecr_emu.store import image_records as rows
-from ecr_emu.store import images, repositories
 from ecr_emu.store.database import Database
 from ecr_emu.store.image_records import Known
 from ecr_emu.store.images import Filter, Image
@@ -86,7 +86,7 @@ def records(store: Database, repository: Repository, now: float) -> Iterator[dic
     wanted = Filter(now, "ANY")
     while True:
         with store.snapshot() as connection:
-            page = images.page(connection, repository, wanted, after, PAGE)
+            page = image_listings.page(connection, repository, wanted, after, PAGE)
             children = rows.children(connection, [image.id for image in page])
         for image in page:
             yield _record(repository, image, children.get(image.id, ()), now)

@@ -5,9 +5,6 @@ import math
 from ecr_emu.context import Emulator
 from ecr_emu.store import events, jobs, layers, uploads
 
-# What SQL calls no limit.
-ALL = -1
-
 
 def reset(emulator: Emulator) -> None:
     """Forget all repositories and settings of registries, and delete all bytes; the clock is right again.
@@ -21,7 +18,7 @@ def reset(emulator: Emulator) -> None:
         for kind in (jobs.SWEEP, jobs.LIFECYCLE, jobs.SIGN):
             jobs.delete_all(transaction, kind)
         events.delete_all(transaction)
-        dropped = layers.drop_unheld_blobs(transaction, ALL)
+        dropped = layers.drop_all_unheld(transaction)
     emulator.clock.reset()
     # Only the files of those rows: others may be on their way in again.
     for upload_id in begun:

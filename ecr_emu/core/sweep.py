@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ecr_emu.blobs.filesystem import FileBlobs
+from ecr_emu.core import pieces
 from ecr_emu.store import layers, uploads
 from ecr_emu.store.database import Database
 
@@ -11,7 +12,8 @@ UPLOAD_SECONDS = 24 * 3600
 GRACE_SECONDS = 3600
 # A file is in place a moment before its row is written; no grace may be shorter than that moment.
 PLACING_SECONDS = 300
-# Blobs forgotten in one transaction: few enough that other writers hardly wait.
+# Rows that go in one transaction: few enough that other writers hardly wait. What goes is looked for before,
+# without a lock, and looked at again.
 BATCH = 500
 
 
@@ -44,28 +46,45 @@ def sweep(
     grace_seconds = GRACE_SECONDS if grace_seconds is None else grace_seconds
     with store.write() as transaction:
         abandoned = uploads.delete_untouched(transaction, now - upload_seconds)
-        swept.layers = layers.remove_never_used(transaction, now - grace_seconds)
     for upload_id in abandoned:
         blobs.discard(upload_id)
     swept.uploads = len(abandoned)
+    _remove_never_used(store, now - grace_seconds, swept)
     _drop_unheld(store, blobs, swept, progress)
     _drop_forgotten(store, blobs, swept, max(grace_seconds, PLACING_SECONDS))
     progress(swept)
     return swept
 
 
-def _drop_unheld(store: Database, blobs: FileBlobs, swept: Swept, progress: Callable[[Swept], None]) -> None:
+def _remove_never_used(store: Database, added_before: float, swept: Swept) -> None:
+    after = (0, "")
     while True:
+        with store.read() as connection:
+            found = layers.never_used(connection, added_before, after, BATCH)
+        if not found:
+            return
         with store.write() as transaction:
-            dropped = layers.drop_unheld_blobs(transaction, BATCH)
+            swept.layers += layers.remove_never_used(transaction, added_before, found)
+        after = found[-1]
+        pieces.pause()
+
+
+def _drop_unheld(store: Database, blobs: FileBlobs, swept: Swept, progress: Callable[[Swept], None]) -> None:
+    after = ""
+    while True:
+        with store.read() as connection:
+            found = layers.unheld(connection, after, BATCH)
+        if not found:
+            return
+        with store.write() as transaction:
+            dropped = layers.drop_unheld(transaction, found)
         for blob in dropped:
             # Rows first: a crash here leaves files that the next sweep finds.
             blobs.delete(blob.file)
             swept.blobs += 1
             swept.freed_bytes += blob.size_bytes
         progress(swept)
-        if len(dropped) < BATCH:
-            return
+        after = found[-1]
 
 
 def _drop_forgotten(store: Database, blobs: FileBlobs, swept: Swept, grace_seconds: float) -> None:

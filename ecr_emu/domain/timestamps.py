@@ -23,7 +23,7 @@ def parse(text: str) -> float:
 
 def text(seconds: float) -> str:
     """The time in UTC, to the second: 2027-01-01T00:00:00Z."""
-    moment = _EPOCH + timedelta(seconds=seconds // 1)
+    moment = _EPOCH + timedelta(seconds=min(seconds, MAX_SECONDS) // 1)
     return moment.isoformat().replace("+00:00", "Z")
 
 

@@ -140,7 +140,7 @@ class Runner:
 
     def _has_copies(self) -> bool:
         with self._emulator.store.read() as connection:
-            return bool(replications.waiting_regions(connection))
+            return replications.are_waiting(connection)
 
     def _copy(self) -> list[dict[str, object]]:
         """Replicate inside of this emulator; what goes elsewhere has threads of its own."""

@@ -1,6 +1,5 @@
 """Blobs: /v2/<name>/blobs/<digest>."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -111,11 +110,8 @@ def serve(blobs: FileBlobs, blob: Blob, wanted: str | None) -> Response:
     path = blobs.path(blob.file)
     if length <= SMALL_BYTES:
         return Response(status, headers, _read(path, first, length, blob.digest))
-    try:
-        # granian opens it once more, and where it cannot it says 404: of a file that is there, too.
-        os.close(os.open(path, os.O_RDONLY))
-    except FileNotFoundError:
-        raise errors.blob_unknown(blob.digest) from None
+    # That it can be opened is to be known before the answer begins.
+    _read(path, first, 0, blob.digest)
     return Response(status, headers, FileRange(path, first, length))
 
 

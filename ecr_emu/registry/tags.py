@@ -6,8 +6,7 @@ from urllib.parse import urlencode
 import orjson
 
 from ecr_emu.registry.request import Request
-from ecr_emu.store import images, repositories
-from ecr_emu.store.images import Filter
+from ecr_emu.store import image_listings, repositories
 from ecr_emu.wsgi import Response
 
 
@@ -15,10 +14,10 @@ def list_tags(request: Request) -> Response:
     """Tags in lexical order, but for those of archived images."""
     repository = request.repository()
     with request.call.store.read() as connection:
-        rows = images.page_of_tags(
+        rows = image_listings.page_of_tags(
             connection,
             repository,
-            Filter(request.call.now),
+            request.call.now,
             request.parameter("last") or "",
             request.page_size() + 1,
         )

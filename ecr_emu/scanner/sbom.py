@@ -6,21 +6,27 @@ of the metadata; the operating system and the packages are the components, the p
 reading gives back all that was written.
 """
 
+import itertools
 import json
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from ecr_emu.domain.inventory import Inventory, Package, System
 
 if TYPE_CHECKING:
     from cyclonedx.model import Property
+    from cyclonedx.model.bom import Bom
     from cyclonedx.model.component import Component
     from packageurl import PackageURL
 
 MEDIA_TYPE = "application/vnd.cyclonedx+json"
 _SYSTEM = "system"
+# How many components the library gets at a time.
+_PIECE = 500
 _PREFIX = "ecr-emu:"
 _UNREAD = _PREFIX + "unread:"
 # Fields of a Package that CycloneDX has no place for, by the name of their property.
@@ -45,22 +51,44 @@ def write(inventory: Inventory, *, name: str, digest: str, at: float) -> bytes:
     """
     from cyclonedx.model.bom import Bom, BomMetaData
     from cyclonedx.model.component import Component, ComponentType
-    from cyclonedx.model.dependency import Dependency
-    from cyclonedx.output.json import JsonV1Dot6
 
     image = Component(type=ComponentType.CONTAINER, name=name, version=digest, bom_ref="image")
     image.properties.update(_property(_UNREAD + path, reason) for path, reason in inventory.unread.items())
-
     bom = Bom(
         metadata=BomMetaData(component=image, timestamp=datetime.fromtimestamp(at, UTC)),
         serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"{name}@{digest} {at!r}"),
     )
+    references: list[str] = []
+    components: list[orjson.Fragment] = []
+    for piece in _pieces(inventory):
+        references += [part["bom-ref"] for part in piece]
+        components += [orjson.Fragment(orjson.dumps(part)) for part in piece]
+    references.sort()
+    dependencies: list[dict[str, object]] = [{"ref": "image", "dependsOn": references}]
+    dependencies += [{"ref": reference} for reference in references]
+    return orjson.dumps({**_document(bom), "components": components, "dependencies": dependencies})
+
+
+def _pieces(inventory: Inventory) -> "Iterator[list[dict[str, Any]]]":
+    """The components, as CycloneDX has them in JSON, some hundred at a time.
+
+    The library needs 20 kB and more for each that it has.
+    """
+    from cyclonedx.model.bom import Bom
+
+    parts = _components(inventory)
+    while some := list(itertools.islice(parts, _PIECE)):
+        found: list[dict[str, Any]] = _document(Bom(components=some))["components"]
+        yield sorted(found, key=lambda part: str(part["bom-ref"]))
+
+
+def _document(bom: "Bom") -> dict[str, Any]:
+    from cyclonedx.output.json import JsonV1Dot6
+
     # It warns of what is not here, and for each part looks through all.
     bom.validate = lambda: True  # type: ignore[method-assign]
-    parts = list(_components(inventory))
-    bom.components.update(parts)
-    bom.dependencies.add(Dependency(image.bom_ref, [Dependency(part.bom_ref) for part in parts]))
-    return JsonV1Dot6(bom).output_as_string().encode()
+    document: dict[str, Any] = json.loads(JsonV1Dot6(bom).output_as_string())
+    return document
 
 
 def read(content: bytes) -> Inventory:

@@ -8,7 +8,6 @@ import contextlib
 import fcntl
 import sqlite3
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from importlib import resources
@@ -21,14 +20,13 @@ from ecr_emu.waiting import may_wait
 # How long a writer waits for one in another process (the sweeper) before it gives up.
 BUSY_TIMEOUT_SECONDS = 30.0
 
-# Connections that are kept while nobody uses them: each has two files open, and some memory.
-MAX_IDLE = 16
-
 # How many writers share a commit at most: the first of them waits for the last.
 MAX_GROUP = 64
+# How soon one looks whether those have given up whom it has left the commit to.
+LEFT_ALONE_SECONDS = 0.05
 
-# Why a writer has given up.
-TOO_LONG = "other requests have waited for the database for too long"
+# Connections that are kept while nobody uses them: each has two files open, and some memory.
+MAX_IDLE = 16
 
 # How many answers are remembered between two writes.
 MAX_REMEMBERED = 4096
@@ -106,58 +104,48 @@ class Database:
         usual patience may bring its own.
         """
         may_wait()
-        began = time.monotonic()
-        with self._turn() if patience_seconds is None else self._short_turn(patience_seconds):
-            group = self._group or self._begin(began, patience_seconds)
+        patience = self._patience_seconds if patience_seconds is None else patience_seconds
+        with self._turn(patience):
+            group = self._group or self._begin(patience)
             try:
                 with group.member():
                     yield group.connection
             finally:
                 if group.is_broken or not self._waiting or group.size >= MAX_GROUP:
                     self._commit(group)
-        group.ended.wait()
+        while not group.ended.wait(LEFT_ALONE_SECONDS):
+            self._commit_if_left(group)
         if group.failure is not None:
             raise group.failure
 
     @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _turn(self, patience_seconds: float) -> Iterator[None]:
         """Be the one who writes; until then, be counted among those who wait."""
         # SQLite makes waiting writers sleep and try again; a lock hands over at once.
         with self._arranging:
             self._waiting += 1
-        self._writing.acquire()
+        is_mine = self._writing.acquire(timeout=patience_seconds)
         with self._arranging:
             self._waiting -= 1
+        if not is_mine:
+            raise Busy("other requests have waited for the database for too long")
         try:
             yield
         finally:
             self._writing.release()
 
-    @contextlib.contextmanager
-    def _short_turn(self, patience_seconds: float) -> Iterator[None]:
-        """The same, or Busy. Nobody may leave a commit to one who may give up, so it is not counted."""
-        if not self._writing.acquire(timeout=patience_seconds):
-            raise Busy(TOO_LONG)
-        try:
-            yield
-        finally:
-            self._writing.release()
-
-    def _begin(self, waiting_since: float, patience_seconds: float | None) -> Group:
-        """Open a transaction, with some patience for other processes."""
-        usual = self._patience_seconds
-        # All who waited behind one that another process has kept waiting give up with it.
-        if patience_seconds is None and time.monotonic() - waiting_since > usual:
-            raise Busy(TOO_LONG)
+    def _begin(self, patience_seconds: float) -> Group:
         connection = self.take()
+        is_usual = patience_seconds == self._patience_seconds
         try:
-            if patience_seconds is not None:
+            if not is_usual:
                 connection.execute(f"PRAGMA busy_timeout={patience_seconds * 1000:.0f}")
             try:
                 connection.execute("BEGIN IMMEDIATE")
             finally:
-                if patience_seconds is not None:
-                    connection.execute(f"PRAGMA busy_timeout={usual * 1000:.0f}")
+                # Before somebody else has it.
+                if not is_usual:
+                    connection.execute(f"PRAGMA busy_timeout={self._patience_seconds * 1000:.0f}")
         except BaseException:
             self.give_back(connection)
             raise
@@ -172,6 +160,15 @@ class Database:
             # Nobody has been told of the commit yet, so nobody can miss it.
             self.forget()
         group.ended.set()
+
+    def _commit_if_left(self, group: Group) -> None:
+        """Commit what was left to writers who have lost their patience."""
+        if self._writing.acquire(blocking=False):
+            try:
+                if self._group is group and not self._waiting:
+                    self._commit(group)
+            finally:
+                self._writing.release()
 
     def recall(self, key: Hashable, load: Callable[[sqlite3.Connection], Answer]) -> Answer:
         """What `load` reads, remembered until something is written.

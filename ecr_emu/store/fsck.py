@@ -67,10 +67,13 @@ def manifests(connection: Connection) -> Iterator[HeldManifest]:
 
 
 def places(connection: Connection, manifest_digest: str) -> list[tuple[int, str]]:
-    """The repositories that have an image with this manifest: id, and account/region/name."""
+    """The repositories that an image with this manifest was pushed to: id, and account/region/name.
+
+    One that is known by a record alone has neither layers nor children here.
+    """
     rows = connection.execute(
         "SELECT r.id, r.account || '/' || r.region || '/' || r.name FROM images i "
-        "JOIN repositories r ON r.id = i.repository_id WHERE i.digest = ? ORDER BY 2",
+        "JOIN repositories r ON r.id = i.repository_id WHERE i.digest = ? AND i.is_record = 0 ORDER BY 2",
         (manifest_digest,),
     )
     return [(row[0], row[1]) for row in rows]

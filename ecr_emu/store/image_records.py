@@ -120,13 +120,13 @@ def _insert(
     (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM images").fetchone()
     head = (
         "INSERT INTO images (repository_id, digest, media_type, artifact_type, subject_digest, size_bytes, "
-        "pushed_at, pulled_at, status, archived_at, activated_at, is_record) VALUES "
+        "pushed_at, pulled_at, status, archived_at, activated_at, is_tagged, is_record) VALUES "
     )
     # Many rows in a statement: SQLite keeps a journal for each statement on this table.
     for start in range(0, len(records), ROWS_IN_A_STATEMENT):
         some = records[start : start + ROWS_IN_A_STATEMENT]
-        values = [value for r in some for value in (repository.id, r.digest, *_columns(r))]
-        places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"] * len(some))
+        values = [value for r in some for value in (repository.id, r.digest, *_columns(r), bool(r.tags))]
+        places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"] * len(some))
         connection.execute(head + places, values)
     rows = connection.execute(
         "SELECT digest, id FROM images WHERE repository_id = ? AND id > ?", (repository.id, last)

@@ -94,14 +94,15 @@ class Referrer:
 
 
 # Tags hold no comma, so a joined list can be split again.
-_SELECT = (
+SELECT = (
     "SELECT i.id, i.digest, i.media_type, i.artifact_type, i.subject_digest, i.size_bytes, i.pushed_at, "
     "(SELECT group_concat(tag, ',') FROM image_tags WHERE image_id = i.id), "
     "i.status, i.archived_at, i.activated_at, i.pulled_at FROM images i"
 )
 
 
-def _image(row: Any) -> Image:
+def from_row(row: Any) -> Image:
+    """The image in a row of SELECT."""
     return Image(
         id=row[0],
         digest=row[1],
@@ -117,15 +118,15 @@ def _image(row: Any) -> Image:
 
 
 def find(connection: Connection, repository: Repository, digest: str) -> Image | None:
-    sql = f"{_SELECT} WHERE i.repository_id = ? AND i.digest = ?"
+    sql = f"{SELECT} WHERE i.repository_id = ? AND i.digest = ?"
     row = connection.execute(sql, (repository.id, digest)).fetchone()
-    return _image(row) if row else None
+    return from_row(row) if row else None
 
 
 def find_tagged(connection: Connection, repository: Repository, tag: str) -> Image | None:
-    sql = f"{_SELECT} JOIN image_tags t ON t.image_id = i.id WHERE t.repository_id = ? AND t.tag = ?"
+    sql = f"{SELECT} JOIN image_tags t ON t.image_id = i.id WHERE t.repository_id = ? AND t.tag = ?"
     row = connection.execute(sql, (repository.id, tag)).fetchone()
-    return _image(row) if row else None
+    return from_row(row) if row else None
 
 
 def tags_of(connection: Connection, image_id: int) -> tuple[str, ...]:
@@ -177,52 +178,6 @@ def count_up_to(connection: Connection, limit: int) -> int:
     return row[0]
 
 
-def page(
-    connection: Connection, repository: Repository, wanted: Filter, after: int, limit: int
-) -> list[Image]:
-    """Up to `limit` images in the order of their pushes, behind the image with the id `after`."""
-    which = f"i.repository_id = ? AND i.id > ?{_TAG_STATUS[wanted.tags]}{_OF_STATUS}"
-    sql = f"{_SELECT} WHERE {which} ORDER BY i.id LIMIT ?"
-    rows = connection.execute(sql, (repository.id, after, *_of_status(wanted), limit))
-    return [_image(row) for row in rows]
-
-
-_TAG_STATUS = {
-    "ANY": "",
-    "TAGGED": " AND EXISTS (SELECT 1 FROM image_tags WHERE image_id = i.id)",
-    "UNTAGGED": " AND NOT EXISTS (SELECT 1 FROM image_tags WHERE image_id = i.id)",
-}
-
-
-def page_of_ids(
-    connection: Connection, repository: Repository, wanted: Filter, after: tuple[int, str], limit: int
-) -> list[tuple[int, str, str | None]]:
-    """Up to `limit` of (image id, digest, tag): one for each tag, and one for each image without a tag."""
-    sql = (
-        "SELECT i.id, i.digest, t.tag FROM images i LEFT JOIN image_tags t ON t.image_id = i.id "
-        "WHERE i.repository_id = ? AND i.id >= ? AND (i.id > ? OR coalesce(t.tag, '') > ?)"
-        f"{_LISTED_TAG[wanted.tags]}{_OF_STATUS} ORDER BY i.id, t.tag LIMIT ?"
-    )
-    image_id, tag = after
-    values = (repository.id, image_id, image_id, tag, *_of_status(wanted), limit)
-    return connection.execute(sql, values).fetchall()
-
-
-_LISTED_TAG = {"ANY": "", "TAGGED": " AND t.tag IS NOT NULL", "UNTAGGED": " AND t.tag IS NULL"}
-
-
-def page_of_tags(
-    connection: Connection, repository: Repository, wanted: Filter, after: str, limit: int
-) -> list[str]:
-    """Up to `limit` tags in lexical order, behind `after`."""
-    rows = connection.execute(
-        "SELECT t.tag FROM image_tags t JOIN images i ON i.id = t.image_id "
-        f"WHERE t.repository_id = ? AND t.tag > ?{_OF_STATUS} ORDER BY t.tag LIMIT ?",
-        (repository.id, after, *_of_status(wanted), limit),
-    )
-    return [row[0] for row in rows]
-
-
 def referrers(
     connection: Connection,
     repository: Repository,
@@ -271,13 +226,16 @@ def parents(
 
 def only_archived_need(connection: Connection, repository: Repository, digest: str, now: float) -> bool:
     """True for a layer that images of the repository need, none of which is ACTIVE."""
+    # The newest first: those are seldom archived.
+    needed = (
+        "FROM image_layers l JOIN images i ON i.id = l.image_id WHERE l.repository_id = ? AND l.digest = ?"
+    )
     row = connection.execute(
-        f"SELECT max(CASE WHEN {_STATUS} = 'ACTIVE' THEN 1 ELSE 0 END) "
-        "FROM image_layers l JOIN images i ON i.id = l.image_id "
-        "WHERE l.repository_id = ? AND l.digest = ?",
-        (now, repository.id, digest),
+        f"SELECT (SELECT {_STATUS} = 'ACTIVE' AS is_active {needed} AND is_active "
+        f"ORDER BY l.image_id DESC LIMIT 1) IS NULL AND EXISTS (SELECT 1 {needed})",
+        (now, repository.id, digest, repository.id, digest),
     ).fetchone()
-    return bool(row[0] == 0)
+    return bool(row[0])
 
 
 def put_manifest(connection: Connection, content: Content) -> None:
@@ -341,6 +299,19 @@ def put_references(connection: Connection, repository: Repository, image_id: int
 def delete(connection: Connection, image: Image) -> None:
     """Delete an image and, by the schema's cascades, its tags and references."""
     connection.execute("DELETE FROM images WHERE id = ?", (image.id,))
+
+
+def delete_youngest(connection: Connection, repository: Repository, limit: int) -> int:
+    """Delete up to `limit` images; how many they were.
+
+    An index is younger than the images that it lists, and a referrer mostly than its subject.
+    """
+    cursor = connection.execute(
+        "DELETE FROM images WHERE id IN "
+        "(SELECT id FROM images WHERE repository_id = ? ORDER BY id DESC LIMIT ?)",
+        (repository.id, limit),
+    )
+    return cursor.rowcount
 
 
 def archive(connection: Connection, image: Image, now: float) -> None:

@@ -79,3 +79,9 @@ def take(connection: Connection, job: Job, due_at: float | None) -> bool:
     else:
         cursor = connection.execute("UPDATE jobs SET due_at = ? WHERE id = ? AND due_at = ?", (due_at, *same))
     return cursor.rowcount == 1
+
+
+def is_waiting(connection: Connection, job: Job) -> bool:
+    """False when another process has done the job or it is gone."""
+    row = connection.execute("SELECT 1 FROM jobs WHERE id = ? AND due_at = ?", (job.id, job.due_at))
+    return row.fetchone() is not None

@@ -87,25 +87,55 @@ def remove(connection: Connection, repository: Repository, digest: str) -> bool:
     return cursor.rowcount == 1
 
 
+_UNUSED = (
+    "NOT EXISTS (SELECT 1 FROM image_layers i "
+    "WHERE i.repository_id = layers.repository_id AND i.digest = layers.digest)"
+)
+
+
 def remove_unused(connection: Connection, repository_id: int, digests: list[str], added_until: float) -> None:
     """Take from a repository those of its layers that no image there needs any more.
 
     One that was pushed after `added_until` stays: its image may be about to come.
     """
     connection.executemany(
-        "DELETE FROM layers WHERE repository_id = ? AND digest = ? AND added_at <= ? "
-        "AND NOT EXISTS (SELECT 1 FROM image_layers i WHERE i.repository_id = layers.repository_id "
-        "AND i.digest = layers.digest)",
+        f"DELETE FROM layers WHERE repository_id = ? AND digest = ? AND added_at <= ? AND {_UNUSED}",
         [(repository_id, digest, added_until) for digest in digests],
     )
 
 
-def remove_never_used(connection: Connection, added_before: float) -> int:
-    """Take from every repository the layers that were added before a time and that no image needs."""
+def never_used(
+    connection: Connection, added_before: float, after: tuple[int, str], limit: int
+) -> list[tuple[int, str]]:
+    """Up to `limit` layers that were added before a time and that no image needs, behind `after`.
+
+    Ids of repositories and digests, in this order. It may look at all layers there are.
+    """
+    return connection.execute(
+        "SELECT repository_id, digest FROM layers WHERE (repository_id, digest) > (?, ?) AND added_at < ? "
+        f"AND {_UNUSED} ORDER BY repository_id, digest LIMIT ?",
+        (*after, added_before, limit),
+    ).fetchall()
+
+
+def remove_never_used(connection: Connection, added_before: float, found: list[tuple[int, str]]) -> int:
+    """Take those of them from their repositories that are so still; how many they were."""
+    cursor = connection.executemany(
+        f"DELETE FROM layers WHERE repository_id = ? AND digest = ? AND added_at < ? AND {_UNUSED}",
+        [(*layer, added_before) for layer in found],
+    )
+    return cursor.rowcount
+
+
+def remove_unneeded(connection: Connection, repository: Repository, limit: int) -> int:
+    """Take up to `limit` layers from a repository that no image there needs; how many they were.
+
+    It looks at no layer twice only if no image needs any.
+    """
     cursor = connection.execute(
-        "DELETE FROM layers WHERE added_at < ? AND NOT EXISTS (SELECT 1 FROM image_layers i "
-        "WHERE i.repository_id = layers.repository_id AND i.digest = layers.digest)",
-        (added_before,),
+        "DELETE FROM layers WHERE repository_id = ? AND digest IN (SELECT digest FROM layers "
+        f"WHERE repository_id = ? AND {_UNUSED} LIMIT ?)",
+        (repository.id, repository.id, limit),
     )
     return cursor.rowcount
 
@@ -116,13 +146,34 @@ def of_image(connection: Connection, image_id: int) -> list[str]:
     return [row[0] for row in rows]
 
 
-def drop_unheld_blobs(connection: Connection, limit: int) -> list[Blob]:
-    """Forget up to `limit` blobs that no repository holds, and return them: their files can go now."""
+_UNHELD = "NOT EXISTS (SELECT 1 FROM layers l WHERE l.digest = blobs.digest)"
+
+
+def unheld(connection: Connection, after: str, limit: int) -> list[str]:
+    """Up to `limit` digests of blobs that no repository holds, in order, behind `after`.
+
+    It may look at all blobs there are.
+    """
     rows = connection.execute(
-        "DELETE FROM blobs WHERE digest IN (SELECT digest FROM blobs b WHERE NOT EXISTS "
-        "(SELECT 1 FROM layers l WHERE l.digest = b.digest) LIMIT ?) RETURNING digest, file, size_bytes",
-        (limit,),
+        f"SELECT digest FROM blobs WHERE digest > ? AND {_UNHELD} ORDER BY digest LIMIT ?", (after, limit)
     )
+    return [row[0] for row in rows]
+
+
+def drop_unheld(connection: Connection, digests: list[str]) -> list[Blob]:
+    """Forget those of the blobs that no repository holds, and return them: their files can go now."""
+    dropped: list[Blob] = []
+    for digest in digests:
+        rows = connection.execute(
+            f"DELETE FROM blobs WHERE digest = ? AND {_UNHELD} RETURNING digest, file, size_bytes", (digest,)
+        )
+        dropped += [Blob(*row) for row in rows.fetchall()]
+    return dropped
+
+
+def drop_all_unheld(connection: Connection) -> list[Blob]:
+    """The same for all blobs, when nobody else has anything to do."""
+    rows = connection.execute(f"DELETE FROM blobs WHERE {_UNHELD} RETURNING digest, file, size_bytes")
     return [Blob(*row) for row in rows.fetchall()]
 
 

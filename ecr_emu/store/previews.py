@@ -33,12 +33,27 @@ class Result:
 
 
 def start(connection: Connection, repository: Repository, policy_text: str) -> None:
-    """Begin a preview; an earlier one and its results go."""
-    connection.execute("DELETE FROM lifecycle_previews WHERE repository_id = ?", (repository.id,))
+    """Begin a preview in place of an earlier one, whose results nobody sees from now on."""
     connection.execute(
-        "INSERT INTO lifecycle_previews (repository_id, policy_text, status) VALUES (?, ?, 'IN_PROGRESS')",
+        "INSERT INTO lifecycle_previews (repository_id, policy_text, status) VALUES (?, ?, 'IN_PROGRESS') "
+        "ON CONFLICT (repository_id) DO UPDATE SET policy_text = excluded.policy_text, "
+        "status = excluded.status, ended_at = NULL, expiring_count = 0, transitioning_count = 0",
         (repository.id, policy_text),
     )
+
+
+def clear(connection: Connection, repository_id: int, limit: int) -> int:
+    """Delete up to `limit` results of an earlier preview; how many they were."""
+    rows = connection.execute(
+        "DELETE FROM lifecycle_preview_results WHERE repository_id = ? AND position IN "
+        "(SELECT position FROM lifecycle_preview_results WHERE repository_id = ? LIMIT ?) RETURNING position",
+        (repository_id, repository_id, limit),
+    ).fetchall()
+    connection.executemany(
+        "DELETE FROM lifecycle_preview_tags WHERE repository_id = ? AND position = ?",
+        [(repository_id, position) for (position,) in rows],
+    )
+    return len(rows)
 
 
 def find(connection: Connection, repository_id: int) -> Preview | None:
@@ -50,20 +65,27 @@ def find(connection: Connection, repository_id: int) -> Preview | None:
     return Preview(*row) if row else None
 
 
-def finish(
-    connection: Connection, repository_id: int, now: float, status: str, results: Sequence[Result]
-) -> None:
-    """End a preview with what it found."""
+def add(connection: Connection, repository_id: int, results: Sequence[Result]) -> None:
+    """Store some of the results of a preview that is in progress."""
     connection.executemany(
         "INSERT INTO lifecycle_preview_results (repository_id, position, digest, tags, pushed_at, "
         "storage_class, action, rule_priority) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [(repository_id, r.position, r.digest, ",".join(r.tags), *astuple(r)[3:]) for r in results],
     )
-    actions = [result.action for result in results]
+    connection.executemany(
+        "INSERT INTO lifecycle_preview_tags (repository_id, tag, position) VALUES (?, ?, ?)",
+        [(repository_id, tag, result.position) for result in results for tag in dict.fromkeys(result.tags)],
+    )
+
+
+def finish(
+    connection: Connection, repository_id: int, now: float, status: str, expiring: int, transitioning: int
+) -> None:
+    """End a preview whose results are stored, with how many of each action there are."""
     connection.execute(
         "UPDATE lifecycle_previews SET status = ?, ended_at = ?, expiring_count = ?, "
         "transitioning_count = ? WHERE repository_id = ?",
-        (status, now, actions.count("EXPIRE"), actions.count("TRANSITION"), repository_id),
+        (status, now, expiring, transitioning, repository_id),
     )
 
 
@@ -71,7 +93,8 @@ _SELECT = (
     "SELECT position, digest, tags, pushed_at, storage_class, action, rule_priority "
     "FROM lifecycle_preview_results WHERE repository_id = ?"
 )
-_OF_TAGS = {"ANY": "", "TAGGED": " AND tags <> ''", "UNTAGGED": " AND tags = ''"}
+# As the index has it.
+_OF_TAGS = {"ANY": "", "TAGGED": " AND (tags = '') = 0", "UNTAGGED": " AND (tags = '') = 1"}
 
 
 def page(
@@ -89,11 +112,24 @@ def of_images(
     image_ids: Sequence[tuple[str | None, str | None]],
 ) -> list[Result]:
     """The results for images that are named by digest, by tag or by both."""
-    of_image = "((? IS NULL OR digest = ?) AND (? IS NULL OR instr(',' || tags || ',', ',' || ? || ',')))"
-    wanted = " OR ".join([of_image] * len(image_ids))
-    values = [value for digest, tag in image_ids for value in (digest, digest, tag, tag)]
-    sql = f"{_SELECT}{_OF_TAGS[tag_status]} AND ({wanted}) ORDER BY position"
-    return [_result(row) for row in connection.execute(sql, (repository.id, *values))]
+    positions: set[int] = set()
+    for digest, tag in image_ids:
+        of_image = []
+        if digest is not None:
+            of_image.append((_OF_DIGEST, (repository.id, digest)))
+        if tag is not None:
+            of_image.append((_OF_TAG, (repository.id, tag)))
+        found = [{row[0] for row in connection.execute(*query)} for query in of_image]
+        positions |= set.intersection(*found) if found else set()
+    results = []
+    for position in sorted(positions):
+        sql = f"{_SELECT}{_OF_TAGS[tag_status]} AND position = ?"
+        results += [_result(row) for row in connection.execute(sql, (repository.id, position))]
+    return results
+
+
+_OF_DIGEST = "SELECT position FROM lifecycle_preview_results WHERE repository_id = ? AND digest = ?"
+_OF_TAG = "SELECT position FROM lifecycle_preview_tags WHERE repository_id = ? AND tag = ?"
 
 
 def _result(row: Any) -> Result:

@@ -72,6 +72,16 @@ def waiting_regions(connection: Connection) -> set[str]:
     return {row[0] for row in rows}
 
 
+def are_waiting(connection: Connection) -> bool:
+    """Whether anything is to be copied anywhere. It costs the same however much waits."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM image_replications WHERE waiting_since IS NOT NULL) "
+        "OR EXISTS (SELECT 1 FROM replication_backfills WHERE ended_at IS NULL) "
+        "OR EXISTS (SELECT 1 FROM replicated_deletions)"
+    ).fetchone()
+    return bool(row[0])
+
+
 def waiting(connection: Connection, region: str, limit: int) -> list[Waiting]:
     """Up to `limit` copies to a region: those that were tried least, and of these the oldest first."""
     sql = f"{_WAITING} AND region = ? ORDER BY attempts, waiting_since, image_id LIMIT ?"

@@ -55,6 +55,12 @@ def delete(connection: Connection, upload_id: str) -> bool:
     return connection.execute("DELETE FROM uploads WHERE id = ?", (upload_id,)).rowcount == 1
 
 
+def delete_all(connection: Connection, repository: Repository) -> list[str]:
+    """Forget the uploads of a repository, and return their ids."""
+    rows = connection.execute("DELETE FROM uploads WHERE repository_id = ? RETURNING id", (repository.id,))
+    return [row[0] for row in rows.fetchall()]
+
+
 def delete_untouched(connection: Connection, since: float) -> list[str]:
     """Forget the uploads that nobody has touched since a time, and return their ids."""
     rows = connection.execute("DELETE FROM uploads WHERE touched_at < ? RETURNING id", (since,))

@@ -163,7 +163,8 @@ def test_what_is_deleted_has_gone_at_once(emulator: Running, anybody: Registry) 
         ({"user": []}, "unknown member user; there are accounts, roles, users"),
         ({"users": [{"name": "a", "accessKeys": [{}]}]}, "users[0].accessKeys[0].id: is missing"),
         ({"users": [{"name": "a"}], "roles": [{}]}, "roles[0].name: is missing"),
-        ({"users": [{"name": "a\ud800"}]}, "users[0].name: must match [A-Za-z0-9_+=,.@-]{1,64}"),
+        ({"users": [{"name": "a\u00e9"}]}, "users[0].name: must match [A-Za-z0-9_+=,.@-]{1,64}"),
+        ({"users": [{"name": "a\ud800"}]}, "the body must be a JSON object"),
     ],
 )
 def test_what_is_not_understood_changes_nothing(anybody: Registry, content: object, message: str) -> None:

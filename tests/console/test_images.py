@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ecr_emu.core.fsck import Checker
 from ecr_emu.core.sweep import sweep
 from ecr_emu.domain.manifests import OCI_INDEX, OCI_MANIFEST
 from tests.clients import Clock, Registry, Reply, Running, digest_of, image_index, image_manifest
@@ -119,6 +120,16 @@ def test_the_query_names_the_registry_of_records_that_name_none(records: Records
 def test_no_records_are_no_images(records: Records, emulator: Running) -> None:
     assert records.put(query="") == {"repositories": 0, "images": 0, "tags": 0}
     assert records.put() == {"repositories": 1, "images": 0, "tags": 0}
+
+
+def test_a_record_with_a_manifest_has_no_layers_and_nothing_is_wrong_with_that(
+    records: Records, emulator: Running, repo: Repo
+) -> None:
+    """fsck asks for the layers of images that were pushed."""
+    manifest = image_manifest(b"{}", b"layer").decode()
+    records.put({"imageTags": ["v1"], "imageManifest": manifest})
+    place = emulator.application.emulator
+    assert list(Checker(place.store, place.blobs, place.settings.data_dir).problems()) == []
 
 
 def test_an_archived_image_is_archived(records: Records, repo: Repo) -> None:

@@ -115,3 +115,28 @@ def test_the_name_that_was_configured_may_ask(start: Callable[..., Running]) -> 
     anybody = Registry(running.port, None)
     assert asked(anybody, "000000000000.dkr.ecr.us-east-1.corp.example") == 200
     assert asked(anybody, "111122223333.dkr.ecr.us-east-1.corp.example") == 403
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63, 2**70, "x", "-1"])
+def test_findings_that_were_never_given_are_not_found(number: object, anybody: Registry) -> None:
+    reply = anybody.request("DELETE", f"/_emu/scan-findings/{number}")
+    assert (reply.status, reply.json()["error"]) == (404, "Not Found")
+
+
+@pytest.mark.parametrize(
+    ("method", "page"),
+    [
+        ("POST", "clock"),
+        ("POST", "iam"),
+        ("DELETE", "iam"),
+        ("PUT", "scan-findings"),
+        ("POST", "lifecycle/run"),
+    ],
+)
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 100_000, b'{"a":' * 100_000, b'{"arn":"\\ud800"}', b'{"arn":"\xff"}', b"NaN", b"[]", b"\0"],
+)
+def test_what_is_no_json_object_is_refused(method: str, page: str, body: bytes, anybody: Registry) -> None:
+    reply = anybody.request(method, f"/_emu/{page}", body)
+    assert (reply.status, reply.json()["message"]) == (400, "the body must be a JSON object")

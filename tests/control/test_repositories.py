@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.config import Config
 
+from ecr_emu.app import Application
 from tests.clients import DEFAULT_ACCOUNT, Clock, Registry, Running
 from tests.control.calls import Api, Repo, authorization, invalid, refusal, tampered
 
@@ -440,6 +441,16 @@ def test_layers_without_images_do_not_keep_a_repository(app: Repo) -> None:
     app.ecr.initiate_layer_upload(repositoryName=app.name)
     app.ecr.delete_repository(repositoryName=app.name)
     assert app.ecr.describe_repositories()["repositories"] == []
+
+
+def test_delete_takes_the_bytes_of_uploads_along(app: Repo, application: Application) -> None:
+    """Nobody can go on with them, and without a row no reset would find them."""
+    upload_id = app.ecr.initiate_layer_upload(repositoryName=app.name)["uploadId"]
+    app.part(upload_id=upload_id, first=0, content=b"some bytes")
+    file = application.emulator.settings.data_dir / "uploads" / upload_id
+    assert file.read_bytes() == b"some bytes"
+    app.ecr.delete_repository(repositoryName=app.name)
+    assert not file.exists()
 
 
 def test_delete_does_not_reach_the_same_name_elsewhere(api: Api) -> None:

@@ -17,7 +17,7 @@ from ecr_emu.domain.registries import Registry
 from ecr_emu.domain.replication import Rule
 from ecr_emu.errors import EcrError
 from ecr_emu.settings import Settings
-from ecr_emu.store import documents, images, layers, repositories
+from ecr_emu.store import documents, image_listings, images, layers, repositories
 from ecr_emu.store.images import Filter
 from ecr_emu.store.layers import Blob
 from ecr_emu.store.repositories import Repository
@@ -173,7 +173,7 @@ class Real:
         found: Content = {}
         with call.store.read() as connection:
             for repository in repositories.page(connection, call.registry, "", 100):
-                held = images.page(connection, repository, Filter(call.now), 0, 100)
+                held = image_listings.page(connection, repository, Filter(call.now), 0, 100)
                 tags = {tag: image.digest for image in held for tag in image.tags}
                 found[repository.name] = ({image.digest for image in held}, tags)
         return found

@@ -68,12 +68,13 @@ def test_an_upload_that_goes_on_is_kept(
         assert sweep_now() == NOTHING
 
 
-def test_an_upload_whose_repository_went_leaves_no_file(
-    ecr: Any, registry: Registry, folder: Path, sweep_now: Sweep, monkeypatch: pytest.MonkeyPatch
+def test_an_upload_whose_repository_went_in_a_crash_leaves_no_file(
+    emulator: Running, registry: Registry, folder: Path, sweep_now: Sweep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeping, "PLACING_SECONDS", 0)
     begin_upload(registry, b"some")
-    ecr.delete_repository(repositoryName=NAME)
+    with emulator.application.emulator.store.write() as transaction:
+        transaction.execute("DELETE FROM repositories")
     assert sweep_now(grace_seconds=0) == Swept(files=1, freed_bytes=4)
     assert files_in(folder / "uploads") == set()
 

@@ -44,3 +44,8 @@ def test_what_is_written_can_be_read(seconds: float) -> None:
     text = timestamps.text(seconds)
     assert len(text) == len("2027-01-01T00:00:00Z")
     assert timestamps.parse(text) == seconds // 1
+
+
+def test_what_comes_after_all_times_is_the_last_of_them() -> None:
+    """A user's clock may be there, and a session that begins then ends later."""
+    assert timestamps.text(timestamps.MAX_SECONDS + 3600) == "9999-12-31T23:59:59Z"

@@ -1,6 +1,7 @@
 """Lifecycle policies that run."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -245,10 +246,18 @@ class TestDeeds:
         assert registry.put_manifest(NAME, "all", image_index(body), OCI_INDEX).status == 201
         alone = registry.push_image(NAME, "v1", b"2")
         put(ecr, rule(days=5))
-        blind = tuple(
-            Decision(Image(digest), "EXPIRE", None, "", "") for digest in (child, alone, "sha256:00")
-        )
-        monkeypatch.setattr(expire, "evaluation", lambda *given: Evaluation(blind, None))
+        evaluation = expire.evaluation
+
+        def forget_to(*given: Any) -> Evaluation:
+            decisions = [
+                replace(one, action="EXPIRE")
+                for one in evaluation(*given).decisions
+                if one.image.digest in (child, alone)
+            ]
+            gone = Decision(Image("sha256:00"), "EXPIRE", None, "", "")
+            return Evaluation((*decisions, gone), None)
+
+        monkeypatch.setattr(expire, "evaluation", forget_to)
         (run,) = emulator.post("/_emu/lifecycle/run")["runs"]
         (failure,) = run["failures"]
         assert (run["expired"], failure["digest"]) == (1, child)

@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 
+from ecr_emu.scanner.packages import java
 from tests.scanner import images
 from tests.scanner.images import File, Thing, jar, names, pom, read
 
@@ -272,3 +273,17 @@ def test_ruby_gems_that_are_not_installed_or_are_programs() -> None:
     assert unread("specifications/a.gemspec", b's.name = File.read("x")\n').startswith(
         "has no name or no version"
     )
+
+
+def test_lists_of_files_of_java_archives_in_each_other_share_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """zipfile has all of them in memory at a time, each ten times as large."""
+    inner = jar(pom("org.a", "b", "1"))
+    whole = jar({"b.jar": inner, "c.jar": inner})
+    sizes = [struct.unpack("<I", content[-10:-6])[0] for content in (whole, inner)]
+    monkeypatch.setattr(java, "_LONGEST_DIRECTORY", sum(sizes))
+    one_after_the_other = read({"a.jar": whole})
+    assert (names(one_after_the_other), one_after_the_other.unread) == (["org.a:b 1"] * 2, {})
+    monkeypatch.setattr(java, "_LONGEST_DIRECTORY", sum(sizes) - 1)
+    refused = read({"a.jar": whole})
+    problem = f"has a list of files of {sizes[1]} bytes, more than {sizes[1] - 1}"
+    assert refused.unread == {f"a.jar!/{name}.jar": problem for name in "bc"}

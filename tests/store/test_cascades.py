@@ -18,6 +18,7 @@ LATER |= {"image_findings", "image_sboms", "injected_scans", "signing_keys"}
 LATER |= {"event_targets"}
 LATER |= {"image_findings", "image_sboms", "injected_scans", "upstream_checks"}
 LATER |= {"clock", "iam_accounts", "iam_principals", "iam_keys", "lifecycle_preview_results", "moto_states"}
+LATER |= {"lifecycle_preview_tags"}
 
 
 @pytest.fixture
@@ -44,6 +45,7 @@ def test_deleting_a_repository_leaves_no_row(ecr: Any, registry: Registry, store
     left = {name: count for name, count in rows(store).items() if count}
     # What happened stays told.
     assert left.pop("events") > 0
+    assert left.pop("totals") == 4
     assert left == {"blobs": 3}
 
 

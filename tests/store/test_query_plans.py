@@ -1,5 +1,6 @@
 """Look-ups of a request use an index, however many rows there are."""
 
+import re
 from collections.abc import Callable
 from sqlite3 import Connection
 
@@ -11,6 +12,7 @@ from ecr_emu.store import (
     deletions,
     documents,
     events,
+    image_listings,
     image_records,
     images,
     layers,
@@ -34,6 +36,9 @@ SHOWN = Filter(1.0)
 DUE_SIGNATURE = signings.Due(1, 1, DIGEST, "arn", 1.0, None)
 MANIFEST = Manifest(OCI_MANIFEST, (Layer(DIGEST, 1, ""),), (DIGEST,), None, None)
 
+# Steps that read no table: rows of a subquery, and none at all.
+NO_TABLE = re.compile(r"SCAN (CONSTANT ROW|\(subquery-\d+\))$")
+
 LOOKUPS: dict[str, Callable[[Connection, Repository], object]] = {
     "repositories.find": lambda c, r: repositories.find(c, HOME, r.name),
     "repositories.confirm": lambda c, r: repositories.confirm(c, r),
@@ -51,11 +56,15 @@ LOOKUPS: dict[str, Callable[[Connection, Repository], object]] = {
     "images.pullable by tag": lambda c, r: images.pullable(c, HOME, r.name, "v1", 1.0),
     "images.pullable by digest": lambda c, r: images.pullable(c, HOME, r.name, DIGEST, 1.0),
     "images.exist": lambda c, r: images.exist(c, r),
-    "images.page": lambda c, r: images.page(c, r, SHOWN, 5, 10),
-    "images.page of tagged": lambda c, r: images.page(c, r, Filter(1.0, tags="TAGGED"), 5, 10),
-    "images.page of untagged": lambda c, r: images.page(c, r, Filter(1.0, tags="UNTAGGED"), 5, 10),
-    "images.page_of_ids": lambda c, r: images.page_of_ids(c, r, SHOWN, (5, ""), 10),
-    "images.page_of_tags": lambda c, r: images.page_of_tags(c, r, SHOWN, "a", 10),
+    "image_listings.page": lambda c, r: image_listings.page(c, r, SHOWN, 5, 10),
+    "image_listings.page of tagged": lambda c, r: image_listings.page(
+        c, r, Filter(1.0, tags="TAGGED"), 5, 10
+    ),
+    "image_listings.page of untagged": lambda c, r: image_listings.page(
+        c, r, Filter(1.0, tags="UNTAGGED"), 5, 10
+    ),
+    "image_listings.page_of_ids": lambda c, r: image_listings.page_of_ids(c, r, SHOWN, (5, ""), 10),
+    "image_listings.page_of_tags": lambda c, r: image_listings.page_of_tags(c, r, 1.0, "a", 10),
     "images.referrers": lambda c, r: images.referrers(c, r, DIGEST, ["text/x"], SHOWN, 0),
     "images.sizes": lambda c, r: images.sizes(c, r, [DIGEST]),
     "images.only_archived_need": lambda c, r: images.only_archived_need(c, r, DIGEST, 1.0),
@@ -126,4 +135,4 @@ def test_a_lookup_reads_no_whole_table(store: Database, repository: Repository, 
             for *_, step in transaction.execute(f"EXPLAIN QUERY PLAN {sql}")
         ]
     assert statements != []
-    assert [step for step in plans if step.startswith("SCAN")] == []
+    assert [step for step in plans if step.startswith("SCAN") and not NO_TABLE.match(step)] == []

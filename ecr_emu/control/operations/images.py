@@ -12,7 +12,7 @@ from ecr_emu.core import delete, pull, pull_through, push
 from ecr_emu.domain import names, pull_times
 from ecr_emu.domain.registries import Registry
 from ecr_emu.errors import EcrError
-from ecr_emu.store import documents, images, scans
+from ecr_emu.store import documents, image_listings, images, scans
 from ecr_emu.store.images import Content, Filter, Image
 from ecr_emu.store.policies import ACCOUNT_SETTING
 from ecr_emu.store.repositories import Repository
@@ -139,7 +139,7 @@ def describe_images(call: Call, request: "types.DescribeImagesRequestTypeDef") -
         }
     page = paging.open_page(call, request, 0, "DescribeImages", repository.id, request.get("filter"))
     with call.store.read() as connection:
-        rows = images.page(connection, repository, _filter(call, request), page.after, page.limit + 1)
+        rows = image_listings.page(connection, repository, _filter(call, request), page.after, page.limit + 1)
         shown = page.cut(rows)
         found = _scans(connection, repository, [image.id for image in shown])
     return {
@@ -153,7 +153,9 @@ def list_images(call: Call, request: "types.ListImagesRequestTypeDef") -> Answer
     repository = _repository(call, "ecr:ListImages", request)
     page = paging.open_page(call, request, [0, ""], "ListImages", repository.id, request.get("filter"))
     with call.store.read() as connection:
-        rows = images.page_of_ids(connection, repository, _filter(call, request), page.after, page.limit + 1)
+        rows = image_listings.page_of_ids(
+            connection, repository, _filter(call, request), page.after, page.limit + 1
+        )
     shown = page.cut(rows)
     return {
         "imageIds": [{"imageDigest": digest, "imageTag": tag} for _, digest, tag in shown],

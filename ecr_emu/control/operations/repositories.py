@@ -8,11 +8,11 @@ from ecr_emu import access, errors
 from ecr_emu.context import Call
 from ecr_emu.control import paging
 from ecr_emu.control.operations import Answer, operation
-from ecr_emu.core import create, quotas, trail
+from ecr_emu.core import create, delete, quotas, trail
 from ecr_emu.domain import kms_keys, mutability, resource_tags
 from ecr_emu.domain.registries import Registry
 from ecr_emu.domain.trail import Outcome, Request
-from ecr_emu.store import images, repositories
+from ecr_emu.store import images, repositories, uploads
 from ecr_emu.store.repositories import Repository
 
 if TYPE_CHECKING:
@@ -72,13 +72,20 @@ def describe_repositories(call: Call, request: "types.DescribeRepositoriesReques
 @operation
 def delete_repository(call: Call, request: "types.DeleteRepositoryRequestTypeDef") -> Answer:
     registry = call.target(request.get("registryId"))
-    call.authorize("ecr:DeleteRepository", registry, request["repositoryName"])
+    repository = call.repository("ecr:DeleteRepository", registry, request["repositoryName"])
+    if request.get("force"):
+        delete.empty(call.store, repository)
     with call.store.write() as transaction:
-        repository = repositories.get(transaction, registry, request["repositoryName"])
+        # Another of this name may have been made meanwhile.
+        repositories.confirm(transaction, repository)
         if not request.get("force") and images.exist(transaction, repository):
             raise errors.repository_not_empty(repository.name, registry.account)
+        begun = uploads.delete_all(transaction, repository)
         repositories.delete(transaction, repository)
-        return _record(transaction, call, "DeleteRepository", request, repository)
+        answer = _record(transaction, call, "DeleteRepository", request, repository)
+    for upload_id in begun:
+        call.blobs.discard(upload_id)
+    return answer
 
 
 def _record(transaction: Connection, call: Call, name: str, request: Any, repository: Repository) -> Answer:

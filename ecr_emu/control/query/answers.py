@@ -42,7 +42,8 @@ def error(service: str, problem: EcrError, request_id: str) -> Response:
 
 
 def whole(status: int, document: str, request_id: str) -> Response:
-    """A document that is ready."""
+    """A document that is ready, but for letters that XML cannot have: moto says what it was asked for."""
+    document = _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", document)
     headers = [("Content-Type", CONTENT_TYPE), ("x-amzn-RequestId", request_id)]
     return Response(status, headers, document.encode())
 
@@ -58,4 +59,4 @@ def _content(value: Any) -> str:
         return _xml(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "".join(f"<member>{_content(each)}</member>" for each in value)
-    return escape(_UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", str(value)))
+    return escape(str(value))

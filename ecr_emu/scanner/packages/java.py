@@ -9,6 +9,7 @@ import struct
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
 
@@ -19,8 +20,10 @@ from ecr_emu.scanner.packages.item import MIB, Broken, Problem, text
 ARCHIVES = (".jar", ".war", ".ear")
 # Archives in archives: a war in an ear has jars.
 _DEEPEST = 3
-# Bytes of a file with properties, and of an archive's list of files, which zipfile reads into memory.
+# Bytes of a file with properties.
 _LONGEST_PROPERTIES = 1 << 18
+# Bytes of the lists of files that zipfile has in memory at a time, ten times as large there: of an archive,
+# of those around it.
 _LONGEST_DIRECTORY = 10 * MIB
 _IN_MEMORY = 16 * MIB
 _POM = re.compile(r"(?:.*/)?META-INF/maven/[^/]+/[^/]+/pom\.properties")
@@ -33,20 +36,23 @@ ERRORS = (zipfile.BadZipFile, ValueError, EOFError, OSError, RuntimeError, struc
 
 @dataclass(slots=True)
 class _Allowance:
-    """Bytes that archives in archives may still have, all together."""
+    """Bytes that archives in archives may still have, all together.
+
+    `directory` are the bytes that the lists of files may still have that are in memory at a time.
+    """
 
     left: int
     budget: Budget
+    directory: int
 
 
 def read_archive(file: BinaryIO, budget: Budget) -> Iterator[Package | Problem]:
     """The packages of a jar, war or ear, and a Problem for each archive in it that cannot be read."""
-    yield from _read(file, _Allowance(budget.limits.file_bytes, budget), 0)
+    yield from _read(file, _Allowance(budget.limits.file_bytes, budget, _LONGEST_DIRECTORY), 0)
 
 
 def _read(file: BinaryIO, allowance: _Allowance, depth: int) -> Iterator[Package | Problem]:
-    _check_directory(file)
-    with zipfile.ZipFile(file) as archive:
+    with _directory(file, allowance), zipfile.ZipFile(file) as archive:
         found = False
         manifest = None
         for member in archive.infolist():
@@ -128,8 +134,21 @@ def _from_manifest(values: dict[str, str]) -> Iterator[Package]:
         yield Package("maven", f"{group}:{artifact}", version)
 
 
-def _check_directory(file: BinaryIO) -> None:
-    """Refuse a list of files that takes much memory, before zipfile reads it (APPNOTE 4.3.14, 4.3.16)."""
+@contextmanager
+def _directory(file: BinaryIO, allowance: _Allowance) -> Iterator[None]:
+    """Refuse a list of files that takes much memory, before zipfile reads it. Inside, others have less."""
+    length = _directory_bytes(file)
+    if length > allowance.directory:
+        raise Broken(f"has a list of files of {length} bytes, more than {allowance.directory}")
+    allowance.directory -= length
+    try:
+        yield
+    finally:
+        allowance.directory += length
+
+
+def _directory_bytes(file: BinaryIO) -> int:
+    """How long an archive says that its list of files is (APPNOTE 4.3.14, 4.3.16)."""
     size = file.seek(0, io.SEEK_END)
     start = max(0, size - (1 << 16) - 22 - 76)
     file.seek(start)
@@ -137,9 +156,8 @@ def _check_directory(file: BinaryIO) -> None:
     end = tail.rfind(b"PK\x05\x06")
     if end < 0 or len(tail) - end < 22:
         raise Broken("is not a zip archive, or is cut off")
-    length = struct.unpack_from("<I", tail, end + 12)[0]
+    length: int = struct.unpack_from("<I", tail, end + 12)[0]
     if tail[max(0, end - 20) :].startswith(b"PK\x06\x07") and end >= 76:
         length = struct.unpack_from("<Q", tail, end - 36)[0]
-    if length > _LONGEST_DIRECTORY:
-        raise Broken(f"has a list of files of {length} bytes, more than {_LONGEST_DIRECTORY}")
     file.seek(0)
+    return length

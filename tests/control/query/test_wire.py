@@ -230,3 +230,13 @@ def test_no_form_is_our_fault(believing: Aws, service: str) -> None:
         ElementTree.fromstring(reply.body)  # noqa: S314 - our own answer
 
     check()
+
+
+def test_letters_that_xml_cannot_have_are_no_part_of_an_answer(believing: Aws) -> None:
+    """moto says what it did not find."""
+    form = {"Action": "ListPolicyTags", "Version": VERSIONS["iam"]}
+    reply = send(
+        believing, urlencode({**form, "PolicyArn": "arn:aws:iam::aws:policy/a\x1b\0b-and-more"}).encode()
+    )
+    assert reply.status == 404
+    ElementTree.fromstring(reply.body)  # noqa: S314 - the emulator's own
