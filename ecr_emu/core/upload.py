@@ -4,6 +4,7 @@ The row says how many bytes count; the file may hold more after a crash, and the
 outside of any transaction.
 """
 
+import sqlite3
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -178,8 +179,9 @@ def _store(call: Call, repository: Repository, upload: Upload, digest: str) -> b
             had_layer = layers.find(transaction, repository, digest) is not None
             is_first = layers.put_blob(transaction, blob)
             layers.add(transaction, repository, digest, call.now)
-    except errors.EcrError:
-        call.blobs.delete(file)
+    except (errors.EcrError, sqlite3.Error) as problem:
+        if isinstance(problem, errors.EcrError) or errors.is_undone(problem):
+            call.blobs.delete(file)
         raise
     # A commit that failed on the disk may yet be found there; then its row needs the file.
     call.blobs.discard(upload.id)

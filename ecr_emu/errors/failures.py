@@ -11,7 +11,7 @@ import sqlite3
 
 from ecr_emu.errors.error import EcrError
 
-__all__ = ["internal_failure", "is_passing", "of_failure", "service_unavailable"]
+__all__ = ["internal_failure", "is_passing", "is_undone", "of_failure", "service_unavailable"]
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +69,12 @@ def of_failure(problem: Exception, request_id: str) -> EcrError:
 def is_passing(problem: Exception) -> bool:
     """Whether it is trouble of the machine, which passes."""
     return _cause(problem) is not None
+
+
+def is_undone(problem: sqlite3.Error) -> bool:
+    """Whether it is sure that nothing of a transaction is in the database, now or after a crash."""
+    code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL)
 
 
 def _members(request_id: str) -> dict[str, object]:

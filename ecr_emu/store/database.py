@@ -140,13 +140,15 @@ class Database:
         try:
             if not is_usual:
                 connection.execute(f"PRAGMA busy_timeout={patience_seconds * 1000:.0f}")
-            connection.execute("BEGIN IMMEDIATE")
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            finally:
+                # Before somebody else has it.
+                if not is_usual:
+                    connection.execute(f"PRAGMA busy_timeout={self._patience_seconds * 1000:.0f}")
         except BaseException:
             self.give_back(connection)
             raise
-        finally:
-            if not is_usual:
-                connection.execute(f"PRAGMA busy_timeout={self._patience_seconds * 1000:.0f}")
         self._group = Group(connection)
         return self._group
 
