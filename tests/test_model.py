@@ -109,8 +109,9 @@ FACTORIES = {
     for name, function in vars(errors).items()
     if inspect.isfunction(function)
     and function.__module__.startswith(errors.__name__)
-    # Not the one that gives an error another name.
+    # Not the one that gives an error another name, and not those that only judge.
     and name != "of_query"
+    and not name.startswith("is_")
 }
 
 

@@ -159,7 +159,8 @@ class Runner:
             return []
         from ecr_emu.jobs import scan
 
-        return scan.finish_injected(self._emulator.store, self._emulator.blobs, job, until)
+        finished = scan.finish_injected(self._emulator.store, self._emulator.blobs, job, until)
+        return [{"kind": jobs.SCAN, **report} for report in finished]
 
     def _run_here(self, until: float) -> list[dict[str, object]]:
         # Nothing is due in the first moments of a server.

@@ -1,5 +1,6 @@
 """Upstreams that are not there, are slow, or lie: the documented error, and nothing half stored."""
 
+import contextlib
 import http.client
 import socket
 import time
@@ -222,12 +223,14 @@ def test_layer_that_cannot_be_had_leaves_no_image(
     client = cache.registry()
     with client.connection() as connection:
         connection.request("GET", OWN_BLOB, headers=client.login())
-        response = connection.getresponse()
-        if response.status == 200:
-            with pytest.raises((http.client.IncompleteRead, ConnectionError)):
-                response.read()
-        else:
-            assert response.status in (403, 404, 503)
+        # A client may see nothing at all of an answer that breaks off at once.
+        with contextlib.suppress(http.client.RemoteDisconnected):
+            response = connection.getresponse()
+            if response.status == 200:
+                with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+                    response.read()
+            else:
+                assert response.status in (403, 404, 503)
     emulator = cache.application.emulator
     wait_for(lambda: not list((emulator.settings.data_dir / "uploads").iterdir()))
     with emulator.store.read() as connection:
