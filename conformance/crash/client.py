@@ -293,21 +293,21 @@ class Client:
 
     def _without(self, repository: str, digests: Iterable[str]) -> Changes:
         """What changes when images go: their tags, and the layers that no other image needs."""
-        gone = set(digests)
+        gone = list(dict.fromkeys(digests))
         changes: Changes = {("image", repository, digest): None for digest in gone}
         for key in self.ledger.of("tag", repository):
             if self.ledger.facts[key] in gone:
                 changes[key] = None
-        kept = {
-            need
-            for digest in self._images(repository)
-            if digest not in gone
-            for need in self.manifests[digest].needs
-        }
-        for need in {need for digest in gone for need in self.manifests[digest].needs} - kept:
-            key = ("layer", repository, need)
-            if key in self.ledger.facts:
-                changes[key] = None
+        came = {key: number for number, key in enumerate(self.ledger.facts)}
+        left = self._images(repository)
+        for digest in gone:
+            left.remove(digest)
+            kept = {need for image in left for need in self.manifests[image].needs}
+            for need in self.manifests[digest].needs:
+                key = ("layer", repository, need)
+                # One that was pushed again after the image stays: another image may be about to come.
+                if key in came and need not in kept and came[key] < came["image", repository, digest]:
+                    changes[key] = None
         return changes
 
 

@@ -57,6 +57,9 @@ class Ledger:
                 self.facts.pop(key, None)
                 self.gone.add(key)
             else:
+                if key[0] == "layer":
+                    # To the end: facts are in the order in which they came, and a layer can come again.
+                    self.facts.pop(key, None)
                 self.facts[key] = value
                 self.gone.discard(key)
 
