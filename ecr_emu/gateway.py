@@ -79,7 +79,8 @@ class Gateway:
         try:
             body = future.result()
         except RuntimeError:
-            # The client is gone.
+            # The client is gone; granian waits for an answer all the same before it stops.
+            _fail(protocol)
             return
         environ["wsgi.input"] = io.BytesIO(body)
         self._answer_at_once(protocol, environ, body)

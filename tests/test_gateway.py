@@ -1,0 +1,240 @@
+"""Between the server and the application: which thread answers, how bodies come and go."""
+
+import contextlib
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from ecr_emu.server import Server, bind
+from ecr_emu.threads import Threads
+from ecr_emu.waiting import MustWait, may_wait, once, without_waiting
+from ecr_emu.wsgi import Environ, FileRange, StartResponse
+from tests.clients import Running, digest_of
+from tests.upstream.waiting import wait_for
+
+PIECE = b"p" * 100_000
+Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+@contextmanager
+def serving(application: Wsgi, is_quick: bool = False) -> Iterator[int]:
+    """A server of an application, and its port."""
+    server = Server(application, bind("127.0.0.1", 0), lambda environ: is_quick)
+    server.start()
+    try:
+        yield server.port
+    finally:
+        server.stop()
+
+
+def ask(port: int, method: str = "GET", body: object = None, path: str = "/") -> bytes:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request(method, path, body)  # type: ignore[arg-type]
+        return connection.getresponse().read()
+
+
+def send_what_goes(link: socket.socket) -> int:
+    """How many bytes the other end takes before it takes no more."""
+    sent = 0
+    with contextlib.suppress(TimeoutError):
+        while True:
+            sent += link.send(PIECE)
+    return sent
+
+
+def say(start_response: StartResponse, text: str) -> Iterable[bytes]:
+    start_response("200 OK", [("Content-Length", str(len(text)))])
+    return [text.encode()]
+
+
+def thread_and_body(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    content = environ["wsgi.input"].read()
+    return say(start_response, f"{threading.current_thread().name} {digest_of(content)}")
+
+
+# --- Which thread -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", [b"", b"small", PIECE])
+def test_quick_requests_with_small_bodies_share_a_thread(body: bytes) -> None:
+    with serving(thread_and_body, is_quick=True) as port:
+        thread, digest = ask(port, "POST", body).decode().split()
+    assert digest == digest_of(body)
+    assert (thread == "request") == (body == PIECE)
+
+
+def test_other_requests_have_threads_of_their_own() -> None:
+    with serving(thread_and_body) as port:
+        assert ask(port).decode().split()[0] == "request"
+
+
+def test_what_must_wait_is_run_again_by_another_thread() -> None:
+    runs: list[tuple[str, str]] = []
+    sure: list[str] = []
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        runs.append((threading.current_thread().name, environ["wsgi.input"].read().decode()))
+        once(lambda: sure.append(environ["PATH_INFO"]))
+        if environ["PATH_INFO"] == "/waits":
+            may_wait()
+        return say(start_response, "answered")
+
+    with serving(application, is_quick=True) as port:
+        assert ask(port, "POST", b"body", "/waits") == b"answered"
+        assert ask(port, "POST", b"body", "/quick") == b"answered"
+    assert [thread == "request" for thread, _ in runs] == [False, True, False]
+    assert {body for _, body in runs} == {"body"}
+    assert sure == ["/waits", "/quick"]
+
+
+def test_nothing_is_left_of_a_thread_that_must_not_wait() -> None:
+    with pytest.raises(MustWait):
+        without_waiting(may_wait)
+    may_wait()
+
+
+def test_a_body_that_comes_slowly_holds_nobody_up(emulator: Running) -> None:
+    head = (
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+        "X-Amz-Target: AmazonEC2ContainerRegistry_V20150921.DescribeRepositories\r\n\r\n{"
+    )
+    slow = [socket.create_connection(("127.0.0.1", emulator.port)) for _ in range(20)]
+    for link in slow:
+        link.sendall(head.encode())
+    assert emulator.ecr().describe_repositories()["repositories"] == []
+    for link in slow:
+        link.close()
+    assert emulator.ecr().describe_repositories()["repositories"] == []
+
+
+def test_a_write_on_the_quick_thread_is_told_once(start: Callable[..., Running]) -> None:
+    """The first pull of an image writes when it was: its decision is remembered once all the same."""
+    emulator = start()
+    emulator.ecr().create_repository(repositoryName="team/app")
+    registry = emulator.registry()
+    digest = registry.push_image("team/app", "v1")
+    mark = emulator.application.emulator.decisions.mark
+    assert registry.request("GET", f"/v2/team/app/manifests/{digest}").status == 200
+    new = emulator.application.emulator.decisions.mark - mark
+    assert new == 1
+    image = emulator.ecr().describe_images(repositoryName="team/app")["imageDetails"][0]
+    assert "lastRecordedPullTime" in image
+
+
+# --- Bodies -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chunk", [1, 1000, 32_768, 1_000_000])
+def test_a_body_in_chunks_comes_whole(chunk: int) -> None:
+    content = bytes(range(256)) * (40 if chunk == 1 else 20_000)
+    pieces = (content[start : start + chunk] for start in range(0, len(content), chunk))
+    with serving(thread_and_body) as port:
+        assert ask(port, "POST", pieces).decode().split()[1] == digest_of(content)
+
+
+def test_a_body_is_read_in_pieces_of_the_size_that_is_asked_for() -> None:
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        read = environ["wsgi.input"].read
+        sizes = []
+        while piece := read(7):
+            sizes.append(len(piece))
+        return say(start_response, f"{max(sizes)} {sum(sizes)}")
+
+    with serving(application) as port:
+        assert ask(port, "POST", PIECE) == b"7 100000"
+
+
+def test_a_body_that_nobody_reads_does_not_fill_the_memory() -> None:
+    """What comes before anybody reads is bounded: the client has to wait."""
+    go_on = threading.Event()
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        environ["wsgi.input"].read(1)
+        go_on.wait(30)
+        return thread_and_body(environ, start_response)
+
+    with serving(application) as port, socket.create_connection(("127.0.0.1", port)) as link:
+        link.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000000\r\n\r\n")
+        link.settimeout(1)
+        sent = send_what_goes(link)
+        go_on.set()
+    assert 0 < sent < 30_000_000
+
+
+# --- Answers ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("first", "length"), [(0, 1_000_000), (999_999, 1), (17, 500_000)])
+def test_a_range_of_a_file_is_sent(first: int, length: int, tmp_path: Path) -> None:
+    content = bytes(range(250)) * 4000
+    (tmp_path / "file").write_bytes(content)
+    answer = FileRange(tmp_path / "file", first, length)
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", str(length))])
+        return answer
+
+    with serving(application) as port:
+        assert ask(port) == content[first : first + length]
+    assert b"".join(answer) == content[first : first + length]
+
+
+def test_an_answer_in_pieces_waits_for_its_client() -> None:
+    made, closed = [0], threading.Event()
+
+    class Pieces:
+        def __iter__(self) -> Iterator[bytes]:
+            return self
+
+        def __next__(self) -> bytes:
+            if made[0] == 1000:
+                raise StopIteration
+            made[0] += 1
+            return PIECE
+
+        def close(self) -> None:
+            closed.set()
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", str(1000 * len(PIECE)))])
+        return Pieces()
+
+    with serving(application) as port:
+        with socket.create_connection(("127.0.0.1", port)) as link:
+            link.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            link.recv(100)
+            time.sleep(1)
+            # What the sockets, the pipe and granian hold, and no more.
+            assert 0 < made[0] < 300
+        # The client has left.
+        assert closed.wait(30)
+        assert made[0] < 1000
+        made[0] = 0
+        assert len(ask(port)) == 1000 * len(PIECE)
+
+
+# --- Threads ----------------------------------------------------------------------------------------------
+
+
+def test_threads_come_when_needed_and_go() -> None:
+    threads = Threads("test", most=3, idle_seconds=0.2)
+    go_on, done = threading.Event(), threading.Semaphore(0)
+
+    def work() -> None:
+        go_on.wait(30)
+        done.release()
+
+    for _ in range(10):
+        threads.run(work)
+    assert threads.count == 3
+    go_on.set()
+    assert all(done.acquire(timeout=30) for _ in range(10))
+    wait_for(lambda: threads.count == 0)
+    threads.run(work)
+    assert done.acquire(timeout=30)
