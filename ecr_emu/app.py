@@ -42,10 +42,10 @@ class CannotStart(RuntimeError):
 def is_quick(environ: Environ) -> bool:
     """Whether a request only reads what is in the database, as a rule (waiting.py)."""
     method: str = environ["REQUEST_METHOD"]
+    path: str = environ["PATH_INFO"]
     if method == "POST":
         target: str = environ.get("HTTP_X_AMZ_TARGET", "")
-        return target.rpartition(".")[2].startswith(READING)
-    path: str = environ["PATH_INFO"]
+        return path == "/" and target.rpartition(".")[2].startswith(READING)
     return method in ("GET", "HEAD") and path.startswith(("/v2", LAYER_URLS))
 
 

@@ -6,14 +6,17 @@ else goes to a thread of its own: what writes, what brings or streams bytes, and
 wait (waiting.py). The bytes of a file are sent by granian, without any Python.
 """
 
+import contextlib
+import errno
 import functools
 import io
 import logging
 import os
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +31,9 @@ Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 SMALL_BODY_BYTES = 64 * 1024
 # Names of headers that are remembered in their form of WSGI.
 MAX_HEADER_NAMES = 1024
-# How long granian may take to open the pipe of an answer.
-PIPE_SECONDS = 30.0
-PIPE_POLL_SECONDS = 0.001
+# How long granian may take to open the pipe of an answer; of a client that is gone it never does.
+PIPE_SECONDS = 5.0
+PIPE_POLL_SECONDS = (0.001, 0.1)
 
 _SAME: Environ = {
     "SCRIPT_NAME": "",
@@ -54,6 +57,25 @@ class Gateway:
         self._application = application
         self._is_quick = is_quick
         self._threads = threads
+        # Pipes of answers that are being sent, by the descriptor of our end.
+        self._pipes: set[int] = set()
+        self._is_stopping = False
+        self._changed = threading.Condition()
+
+    def end_pipes(self, seconds: float) -> None:
+        """Let answers in pieces come to their end for so long, then cut them off.
+
+        To be called before granian is stopped: it waits for those who read from a pipe, with Python's lock in
+        its hands, so that nobody could write to it any more.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: not self._pipes, seconds)
+            self._is_stopping = True
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            for pipe in self._pipes:
+                # The descriptor stays the writer's.
+                os.dup2(nowhere, pipe)
+            os.close(nowhere)
 
     def schedule(self, watcher: Any) -> None:
         """Take a request from granian. Never raises: that would end granian's thread."""
@@ -115,7 +137,47 @@ class Gateway:
             end = pieces.first + pieces.length
             protocol.response_file_range(answer.status, answer.headers, str(pieces.path), pieces.first, end)
         else:
-            self._threads.run(functools.partial(_send_pieces, protocol, answer, pieces))
+            self._threads.run(functools.partial(self._send_pieces, protocol, answer, pieces))
+
+    def _send_pieces(self, protocol: Any, answer: "_Answer", pieces: Iterable[bytes]) -> None:
+        """Send an answer of which the application makes piece after piece.
+
+        granian would take any number of pieces into memory. A pipe, as the file that it is to send, takes as
+        many as the client reads.
+        """
+        try:
+            with tempfile.TemporaryDirectory(prefix="ecr-emu-answer-") as folder:
+                path = Path(folder) / "pipe"
+                os.mkfifo(path, 0o600)
+                protocol.response_file(answer.status, answer.headers, str(path))
+                pipe = _open_pipe(path)
+            with self._writing(pipe):
+                for piece in pieces:
+                    _write_all(pipe, piece)
+        except OSError as error:
+            # The client has left, as a rule.
+            log.debug("an answer was not sent to its end: %s", error)
+        except Exception:
+            log.exception("an answer was not sent to its end")
+        finally:
+            close = getattr(pieces, "close", None)
+            if close is not None:
+                close()
+
+    @contextlib.contextmanager
+    def _writing(self, pipe: int) -> Iterator[None]:
+        """While pieces are written to a pipe; it is closed in the end."""
+        with self._changed:
+            self._pipes.add(pipe)
+        try:
+            if self._is_stopping:
+                raise BrokenPipeError("the server is being stopped")
+            yield
+        finally:
+            with self._changed:
+                self._pipes.discard(pipe)
+                os.close(pipe)
+                self._changed.notify_all()
 
 
 class _Answer:
@@ -181,47 +243,21 @@ def _fail(protocol: Any) -> None:
     protocol.response_bytes(500, [("Content-Length", "0")], b"")
 
 
-def _send_pieces(protocol: Any, answer: _Answer, pieces: Iterable[bytes]) -> None:
-    """Send an answer of which the application makes piece after piece.
-
-    granian would take any number of pieces into memory. A pipe, as the file that it is to send, takes as
-    many as the client reads.
-    """
-    try:
-        with tempfile.TemporaryDirectory(prefix="ecr-emu-answer-") as folder:
-            pipe = Path(folder) / "pipe"
-            os.mkfifo(pipe, 0o600)
-            protocol.response_file(answer.status, answer.headers, str(pipe))
-            descriptor = _open_pipe(pipe)
-        try:
-            for piece in pieces:
-                _write_all(descriptor, piece)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        # The client has left, as a rule.
-        log.debug("an answer was not sent to its end: %s", error)
-    except Exception:
-        log.exception("an answer was not sent to its end")
-    finally:
-        close = getattr(pieces, "close", None)
-        if close is not None:
-            close()
-
-
-def _open_pipe(pipe: Path) -> int:
+def _open_pipe(path: Path) -> int:
     """The writing end, once granian has opened the other. Raises OSError when it does not."""
     deadline = time.monotonic() + PIPE_SECONDS
+    pause, longest = PIPE_POLL_SECONDS
     while True:
         try:
-            descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:
-            if time.monotonic() > deadline:
+            pipe = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO or time.monotonic() > deadline:
                 raise
-            time.sleep(PIPE_POLL_SECONDS)
+            time.sleep(pause)
+            pause = min(2 * pause, longest)
         else:
-            os.set_blocking(descriptor, True)
-            return descriptor
+            os.set_blocking(pipe, True)
+            return pipe
 
 
 def _write_all(descriptor: int, piece: bytes) -> None:

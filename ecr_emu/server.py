@@ -30,8 +30,8 @@ BACKLOG = 1024
 # Threads for what may take long, made as they are needed: a slow upload keeps one, and so does each of 200
 # clients that wait for the same layer of an upstream (docs/decisions/0014-pull-through.md).
 MAX_THREADS = 512
-# Threads of granian's that read files; no Python runs on them.
-MAX_FILE_THREADS = 64
+# Threads of granian's that read files, and one for each pipe of an answer; no Python runs on them.
+MAX_FILE_THREADS = MAX_THREADS + 64
 IDLE_THREAD_SECONDS = 30
 # How long running requests have to end: a client that stopped sending would keep the server for ever.
 DRAIN_SECONDS = 30
@@ -99,9 +99,8 @@ class Server:
     def __init__(
         self, application: Wsgi, sockets: list[socket.socket], is_quick: Callable[[Environ], bool] = never
     ) -> None:
-        self._application = application
-        self._is_quick = is_quick
-        self._threads = Threads("request", MAX_THREADS, IDLE_THREAD_SECONDS)
+        threads = Threads("request", MAX_THREADS, IDLE_THREAD_SECONDS)
+        self._gateway = Gateway(application, is_quick, threads)
         self._sockets = sockets
         self._workers: list[tuple[Any, threading.Event]] = []
         self._running: list[object] = []
@@ -120,9 +119,10 @@ class Server:
         for listener in self._sockets:
             # The worker closes its copy; the kernel refuses a client when both are gone.
             listener.close()
+        deadline = time.monotonic() + DRAIN_SECONDS
+        self._gateway.end_pipes(DRAIN_SECONDS)
         for signaller, _ in self._workers:
             signaller.set()
-        deadline = time.monotonic() + DRAIN_SECONDS
         for _, stopped in self._workers:
             stopped.wait(max(deadline - time.monotonic(), 0))
         self._running.clear()
@@ -150,9 +150,8 @@ class Server:
         stopped = threading.Event()
         signaller = granian.WorkerSignal()
         signaller.add_cb(stopped.set)
-        gateway = Gateway(self._application, self._is_quick, self._threads)
         loop = _NoLoop()
-        worker.serve_mtr(_scheduler(gateway, loop), loop, signaller)
+        worker.serve_mtr(_scheduler(self._gateway, loop), loop, signaller)
         self._workers.append((signaller, stopped))
         return worker
 

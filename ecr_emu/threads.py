@@ -1,10 +1,13 @@
 """Threads that are made when they are needed and end when they are not."""
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 
 Work = Callable[[], None]
+
+log = logging.getLogger(__name__)
 
 
 class Threads:
@@ -29,21 +32,34 @@ class Threads:
         return self._count
 
     def run(self, work: Work) -> None:
-        """Have it run as soon as a thread is free. `work` must not raise."""
+        """Have it run as soon as a thread is free. RuntimeError when there is none and none can be made."""
         with self._changed:
             self._waiting.append(work)
             if self._idle >= len(self._waiting):
                 self._changed.notify()
             elif self._count < self._most:
-                self._count += 1
-                threading.Thread(target=self._loop, name=self._name, daemon=True).start()
+                self._begin(work)
+
+    def _begin(self, work: Work) -> None:
+        self._count += 1
+        try:
+            threading.Thread(target=self._loop, name=self._name, daemon=True).start()
+        except RuntimeError:
+            # The system gives no more threads. Those that there are will come to it.
+            self._count -= 1
+            if not self._count:
+                self._waiting.remove(work)
+                raise
 
     def _loop(self) -> None:
         while True:
             work = self._next()
             if work is None:
                 return
-            work()
+            try:
+                work()
+            except Exception:
+                log.exception("a thread failed at its work")
             # What it holds is not needed while this thread waits.
             del work
 

@@ -219,6 +219,31 @@ def test_an_answer_in_pieces_waits_for_its_client() -> None:
         assert len(ask(port)) == 1000 * len(PIECE)
 
 
+def test_a_server_stops_though_an_answer_in_pieces_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """granian waits for those who read a pipe, and lets nobody write to it meanwhile."""
+    monkeypatch.setattr("ecr_emu.server.DRAIN_SECONDS", 1)
+    go_on, asked = threading.Event(), threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        yield PIECE
+        asked.set()
+        go_on.wait(60)
+        yield PIECE
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", str(2 * len(PIECE)))])
+        return pieces()
+
+    with serving(application) as port:
+        link = socket.create_connection(("127.0.0.1", port))
+        link.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert asked.wait(30)
+        link.close()
+        began = time.monotonic()
+    assert time.monotonic() - began < 20
+    go_on.set()
+
+
 # --- Threads ----------------------------------------------------------------------------------------------
 
 
@@ -238,3 +263,27 @@ def test_threads_come_when_needed_and_go() -> None:
     wait_for(lambda: threads.count == 0)
     threads.run(work)
     assert done.acquire(timeout=30)
+
+
+def test_a_thread_that_cannot_be_made_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = Threads("test", most=2, idle_seconds=1)
+    done = threading.Event()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        for _ in range(5):
+            with pytest.raises(RuntimeError):
+                threads.run(lambda: None)
+    threads.run(done.set)
+    assert done.wait(30)
+
+
+def refuse(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_work_that_fails_ends_no_thread_pool() -> None:
+    threads = Threads("test", most=1, idle_seconds=1)
+    done = threading.Event()
+    threads.run(lambda: [][0])
+    threads.run(done.set)
+    assert done.wait(30)

@@ -119,6 +119,15 @@ class FileBlobs:
         self._sync(shelf)
         return str(target.relative_to(self._blobs))
 
+    def take_back(self, file: str, upload_id: str) -> None:
+        """Undo `place`: the bytes are the upload's alone again."""
+        upload = self._uploads / upload_id
+        if upload.exists():
+            self.delete(file)
+        else:
+            # A file system without hard links: placing it has moved it.
+            self.path(file).rename(upload)
+
     # --- Blobs -----------------------------------------------------------------------------------------
 
     def path(self, file: str) -> Path:

@@ -18,6 +18,7 @@ from ecr_emu.domain.trail import Outcome, Request
 from ecr_emu.errors import EcrError
 from ecr_emu.settings import Settings
 from ecr_emu.store.repositories import Repository
+from ecr_emu.waiting import may_wait
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ def do(
     """The operation's answer, or its error; either is written down if wanted."""
     if not is_wanted(call.emulator, name):
         return operation(call, request)
+    # To be written down it has to be.
+    may_wait()
     try:
         answer = operation(call, request)
     except EcrError as error:

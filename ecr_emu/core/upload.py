@@ -181,7 +181,7 @@ def _store(call: Call, repository: Repository, upload: Upload, digest: str) -> b
             layers.add(transaction, repository, digest, call.now)
     except (errors.EcrError, sqlite3.Error) as problem:
         if isinstance(problem, errors.EcrError) or errors.is_undone(problem):
-            call.blobs.delete(file)
+            call.blobs.take_back(file, upload.id)
         raise
     # A commit that failed on the disk may yet be found there; then its row needs the file.
     call.blobs.discard(upload.id)

@@ -14,6 +14,7 @@ from ecr_emu.domain.trail import Request as Recorded
 from ecr_emu.errors import EcrError
 from ecr_emu.registry.request import Request
 from ecr_emu.store import images, repositories
+from ecr_emu.waiting import may_wait
 from ecr_emu.wsgi import Response
 
 # Members of requests and answers that stand for what is behind the name in a path, by action.
@@ -29,6 +30,8 @@ def answer(request: Request, handler: Callable[[Request], Response]) -> Response
     name = _operation(request)
     if not name or not trail.is_wanted(request.call.emulator, name):
         return handler(request)
+    # To be written down it has to be.
+    may_wait()
     call = request.call
     recorded = Recorded(name, _parameters(request, name), call.request_id)
     try:

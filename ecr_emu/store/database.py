@@ -111,7 +111,7 @@ class Database:
                 with group.member():
                     yield group.connection
             finally:
-                if group.is_broken or not self._waiting or group.size >= MAX_GROUP:
+                if group.is_broken or not self._waiting or group.turns >= MAX_GROUP:
                     self._commit(group)
         while not group.ended.wait(LEFT_ALONE_SECONDS):
             self._commit_if_left(group)
@@ -128,6 +128,10 @@ class Database:
         with self._arranging:
             self._waiting -= 1
         if not is_mine:
+            # Somebody may have left the commit to this one.
+            group = self._group
+            if group is not None:
+                self._commit_if_left(group)
             raise Busy("other requests have waited for the database for too long")
         try:
             yield

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 class Group:
     """One transaction and those who have written in it, one after the other.
 
-    `size` counts those who want it committed. `ended` is set when it is committed, or when `failure` says why
-    it never will be.
+    `turns` counts who was let in, and `size` those of them who want it committed. `ended` is set when it is
+    committed, or when `failure` says why it never will be.
     """
 
     connection: sqlite3.Connection
+    turns: int = 0
     size: int = 0
     failure: BaseException | None = None
     ended: threading.Event = field(default_factory=threading.Event)
@@ -28,17 +29,22 @@ class Group:
     def member(self) -> Iterator[None]:
         """What one of them writes: all of it or, on any error, nothing."""
         connection = self.connection
+        self.turns += 1
         connection.execute("SAVEPOINT member")
         try:
             yield
             connection.execute("RELEASE member")
         except BaseException as error:
             # On a full disk SQLite may roll back by itself, and then what the others wrote is gone too.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK TO member")
-                connection.execute("RELEASE member")
-            else:
-                self.failure = error
+            try:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK TO member")
+                    connection.execute("RELEASE member")
+                else:
+                    self.failure = error
+            except sqlite3.Error as worse:
+                # Half of it would be committed with what the others wrote.
+                self.failure = worse
             raise
         self.size += 1
 

@@ -128,3 +128,44 @@ def test_nothing_shows_before_the_commit(store: Database) -> None:
     assert together(store, [make("a"), look]) == [None, None]
     assert shown == [[]]
     assert names(store) == ["a", "b"]
+
+
+def fail(transaction: Connection) -> None:
+    raise RuntimeError("no")
+
+
+def test_writers_that_fail_count_too(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or one who has written would wait as long as others come and fail."""
+    monkeypatch.setattr(database, "MAX_GROUP", 2)
+    with statements(store) as seen:
+        raised = together(store, [make("a"), fail, fail, fail, make("b")])
+    assert [error is None for error in raised] == [True, False, False, False, True]
+    assert [one for one in seen if one in ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")] == [
+        *("BEGIN IMMEDIATE", "COMMIT"),
+        *("BEGIN IMMEDIATE", "ROLLBACK"),
+        *("BEGIN IMMEDIATE", "COMMIT"),
+    ]
+
+
+def test_what_cannot_be_rolled_back_is_not_committed(store: Database) -> None:
+    def write_half(transaction: Connection) -> None:
+        make("half")(transaction)
+        # As a disk that fails does: the savepoint is gone when it is asked for.
+        transaction.execute("RELEASE member")
+        raise RuntimeError("no")
+
+    raised = together(store, [make("a"), write_half, make("b")])
+    assert raised[0] is not None
+    assert "half" not in names(store)
+    assert "a" not in names(store)
+
+
+def test_a_commit_that_was_left_to_one_who_gave_up_is_made(store: Database) -> None:
+    """The one who gives up is counted among those who wait until then."""
+    with store.write() as transaction:
+        make("a")(transaction)
+        store._waiting += 1
+        threading.Timer(0.3, lambda: setattr(store, "_waiting", store._waiting - 1)).start()
+    assert names(store) == ["a"]
+    with sqlite3.connect(store.path, timeout=1) as other:
+        other.execute("BEGIN IMMEDIATE")

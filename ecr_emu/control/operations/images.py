@@ -17,6 +17,7 @@ from ecr_emu.store.images import Content, Filter, Image
 from ecr_emu.store.policies import ACCOUNT_SETTING
 from ecr_emu.store.repositories import Repository
 from ecr_emu.store.scans import Scan
+from ecr_emu.waiting import may_wait
 
 if TYPE_CHECKING:
     from types_boto3_ecr import type_defs as types
@@ -44,6 +45,10 @@ class _Failure(Exception):
         super().__init__(code)
         self.code = code
         self.reason = reason or _REASONS[code]
+
+
+# More than so many are no quick request.
+FEW_IMAGES = 10
 
 
 @operation
@@ -77,6 +82,9 @@ def put_image(call: Call, request: "types.PutImageRequestTypeDef") -> Answer:
 
 @operation
 def batch_get_image(call: Call, request: "types.BatchGetImageRequestTypeDef") -> Answer:
+    if len(request["imageIds"]) > FEW_IMAGES:
+        # Manifests of up to 4 MB each.
+        may_wait()
     registry, name = call.target(request.get("registryId")), request["repositoryName"]
     call.authorize("ecr:BatchGetImage", registry, name)
     found, failures, asked = _from_upstream(call, registry, request)
