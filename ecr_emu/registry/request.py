@@ -7,7 +7,6 @@ from urllib.parse import parse_qs
 from ecr_emu import errors
 from ecr_emu.blobs.filesystem import Readable
 from ecr_emu.context import Call
-from ecr_emu.core import create, replicate
 from ecr_emu.domain import names
 from ecr_emu.domain.registries import Registry
 from ecr_emu.store.repositories import Repository
@@ -60,6 +59,8 @@ class Request:
         """Where a copy comes from: the caller's account, in the region that the header says."""
         if not self.is_copy:
             return None
+        from ecr_emu.core import replicate
+
         return Registry(self.call.principal.account, (self.header(replicate.COPY_HEADER) or "")[:64])
 
     @property
@@ -94,6 +95,9 @@ class Request:
 
     def repository_for_push(self) -> Repository:
         """The same for the first request of a push: a template may have the repository made now."""
+        # What only pulls needs neither.
+        from ecr_emu.core import create, replicate
+
         if self.is_copy:
             return replicate.repository_for_copy(self.call, self.name)
         return create.repository_for_push(self.call, self.action, self.call.registry, self.name)

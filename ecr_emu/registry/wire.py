@@ -6,7 +6,9 @@ Every step of a data-plane request is on this page, and its only `try`.
 import base64
 import binascii
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import import_module
+from types import ModuleType
 
 from ecr_emu import errors
 from ecr_emu.context import Call, Emulator, root_principal
@@ -16,7 +18,7 @@ from ecr_emu.domain.principals import Credential
 from ecr_emu.domain.registries import Registry
 from ecr_emu.errors import EcrError
 from ecr_emu.metrics import OPERATION
-from ecr_emu.registry import blobs, manifests, referrers, routes, tags, trail, uploads
+from ecr_emu.registry import routes
 from ecr_emu.registry.errors import render
 from ecr_emu.registry.request import Request, action_of
 from ecr_emu.store import principals
@@ -38,40 +40,44 @@ MAX_REMEMBERED_BYTES = 2048
 API_VERSION = ("Docker-Distribution-Api-Version", "registry/2.0")
 
 Handler = Callable[[Request], Response]
-# A handler, and the action that it asks for on the repository.
-Step = tuple[Handler, str]
-
-
-def _ping(request: Request) -> Response:
-    return Response(200, [("Content-Type", "application/json")], b"{}")
+# File and function of a handler, and the action that it asks for on the repository.
+Step = tuple[str, str]
 
 
 # What answers which method of which resource, and what the caller must be allowed (reference, data plane 0).
 # An upload in one request needs the actions of all its steps, and a mount reads the source as well.
 _STEPS: Mapping[str, Mapping[str, Step]] = {
-    "ping": {"GET": (_ping, ""), "HEAD": (_ping, "")},
-    "catalog": {"GET": (tags.catalog, "ecr:DescribeRepositories")},
-    "tags": {"GET": (tags.list_tags, "ecr:ListImages")},
+    "ping": {"GET": ("ping.get", ""), "HEAD": ("ping.get", "")},
+    "catalog": {"GET": ("tags.catalog", "ecr:DescribeRepositories")},
+    "tags": {"GET": ("tags.list_tags", "ecr:ListImages")},
     "manifest": {
-        "GET": (manifests.get, "ecr:BatchGetImage"),
-        "HEAD": (manifests.get, "ecr:BatchGetImage"),
-        "PUT": (manifests.put, "ecr:PutImage"),
-        "DELETE": (manifests.delete, "ecr:BatchDeleteImage"),
+        "GET": ("manifests.get", "ecr:BatchGetImage"),
+        "HEAD": ("manifests.get", "ecr:BatchGetImage"),
+        "PUT": ("manifests.put", "ecr:PutImage"),
+        "DELETE": ("manifests.delete", "ecr:BatchDeleteImage"),
     },
     "blob": {
-        "GET": (blobs.get, "ecr:GetDownloadUrlForLayer"),
-        "HEAD": (blobs.get, "ecr:BatchCheckLayerAvailability"),
-        "DELETE": (blobs.delete, "ecr:BatchDeleteImage"),
+        "GET": ("blobs.get", "ecr:GetDownloadUrlForLayer"),
+        "HEAD": ("blobs.get", "ecr:BatchCheckLayerAvailability"),
+        "DELETE": ("blobs.delete", "ecr:BatchDeleteImage"),
     },
-    "uploads": {"POST": (uploads.start, "ecr:InitiateLayerUpload")},
+    "uploads": {"POST": ("uploads.start", "ecr:InitiateLayerUpload")},
     "upload": {
-        "GET": (uploads.status, "ecr:UploadLayerPart"),
-        "PATCH": (uploads.append, "ecr:UploadLayerPart"),
-        "PUT": (uploads.complete, "ecr:CompleteLayerUpload"),
-        "DELETE": (uploads.cancel, "ecr:UploadLayerPart"),
+        "GET": ("uploads.status", "ecr:UploadLayerPart"),
+        "PATCH": ("uploads.append", "ecr:UploadLayerPart"),
+        "PUT": ("uploads.complete", "ecr:CompleteLayerUpload"),
+        "DELETE": ("uploads.cancel", "ecr:UploadLayerPart"),
     },
-    "referrers": {"GET": (referrers.list_referrers, "ecr:BatchGetImage")},
+    "referrers": {"GET": ("referrers.list_referrers", "ecr:BatchGetImage")},
 }
+
+
+@cache
+def _handler(name: str) -> Handler:
+    """A function of this folder. The first request of a client needs next to none of them."""
+    module, _, function = name.partition(".")
+    handler: Handler = getattr(import_module(f"ecr_emu.registry.{module}"), function)
+    return handler
 
 
 def handle(emulator: Emulator, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -87,6 +93,12 @@ def handle(emulator: Emulator, environ: Environ, start_response: StartResponse) 
     return _send(environ, response, start_response)
 
 
+def _blobs() -> ModuleType:
+    from ecr_emu.registry import blobs
+
+    return blobs
+
+
 def handle_layer_url(emulator: Emulator, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer a GET of a URL that GetDownloadUrlForLayer gave: the URL itself is the permission."""
     request_id = environ[REQUEST_ID] = new_request_id()
@@ -96,9 +108,9 @@ def handle_layer_url(emulator: Emulator, environ: Environ, start_response: Start
             raise _wrong_method(environ, ("GET", "HEAD"))
         found, which = layer_urls.resolve(emulator, environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
         if environ["REQUEST_METHOD"] == "HEAD":
-            response = blobs.head(emulator, found, which)
+            response = _blobs().head(emulator, found, which)
         else:
-            response = blobs.answer(emulator, found, which, environ.get("HTTP_RANGE"))
+            response = _blobs().answer(emulator, found, which, environ.get("HTTP_RANGE"))
     except EcrError as error:
         response = render(error)
     except Exception as problem:  # noqa: BLE001 - of_failure logs it
@@ -128,7 +140,12 @@ def _answer(emulator: Emulator, environ: Environ, request_id: str) -> Response:
     handler, action = step
     environ[OPERATION] = f"{environ['REQUEST_METHOD']} {route.kind}"
     request = Request(call, environ, action_of(environ, action), route.name, route.reference)
-    return trail.answer(request, handler)
+    do = _handler(handler)
+    if emulator.settings.trail == "off":
+        return do(request)
+    from ecr_emu.registry import trail
+
+    return trail.answer(request, do)
 
 
 def _wrong_method(environ: Environ, allowed: Iterable[str]) -> EcrError:
