@@ -4,7 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from sqlite3 import Connection
 
 import pytest
@@ -167,5 +167,5 @@ def test_a_commit_that_was_left_to_one_who_gave_up_is_made(store: Database) -> N
         store._waiting += 1
         threading.Timer(0.3, lambda: setattr(store, "_waiting", store._waiting - 1)).start()
     assert names(store) == ["a"]
-    with sqlite3.connect(store.path, timeout=1) as other:
+    with closing(sqlite3.connect(store.path, timeout=1)) as other:
         other.execute("BEGIN IMMEDIATE")
