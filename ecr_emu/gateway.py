@@ -13,7 +13,6 @@ import io
 import logging
 import os
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -145,6 +144,9 @@ class Gateway:
         granian would take any number of pieces into memory. A pipe, as the file that it is to send, takes as
         many as the client reads.
         """
+        # It takes as long to import as a start has time for.
+        import tempfile
+
         try:
             with tempfile.TemporaryDirectory(prefix="ecr-emu-answer-") as folder:
                 path = Path(folder) / "pipe"

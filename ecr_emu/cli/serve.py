@@ -2,9 +2,7 @@
 
 import logging
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -45,6 +43,8 @@ def serve(**given: Any) -> None:
         raise options.failure(str(reason)) from None
     finally:
         if settings.ephemeral:
+            import shutil
+
             shutil.rmtree(settings.data_dir, ignore_errors=True)
     _exit()
 
@@ -140,5 +140,7 @@ def _upstreams(given: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 def _data_dir(given: dict[str, Any]) -> Path:
     if given["ephemeral"]:
+        import tempfile
+
         return Path(tempfile.mkdtemp(prefix="ecr-emu-"))
     return Path(given["data_dir"]) if given["data_dir"] else default_data_dir()

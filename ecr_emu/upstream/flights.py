@@ -3,13 +3,15 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ecr_emu.upstream.logins import Logins
 from ecr_emu.upstream.problems import UpstreamProblem, unavailable
 from ecr_emu.waiting import may_wait
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 # Pieces that one client has in memory; many clients make many pieces.
 PIECE_BYTES = 128 * 1024
@@ -227,6 +229,9 @@ class Flights:
 
     def together(self, key: Hashable, ask: Callable[[], Any]) -> Any:
         """What `ask` returns or raises; callers of the same key at the same time share one asking."""
+        # Most servers never ask an upstream.
+        from concurrent.futures import Future
+
         with self._lock:
             future = self._shared.get(key)
             is_first = future is None
