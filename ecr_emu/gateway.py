@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,9 @@ class Gateway:
             else:
                 environ["wsgi.input"] = io.BytesIO()
                 self._answer_at_once(protocol, environ, b"")
+        except RuntimeError as problem:
+            log.warning("a request could not be taken: %s", problem)
+            _fail(watcher.proto, HTTPStatus.SERVICE_UNAVAILABLE, ("Retry-After", "1"))
         except Exception:
             log.exception("a request could not be taken")
             _fail(watcher.proto)
@@ -241,8 +245,8 @@ def _size_of_body(environ: Environ) -> int | None:
     return int(text) if text.isdecimal() and text.isascii() else None
 
 
-def _fail(protocol: Any) -> None:
-    protocol.response_bytes(500, [("Content-Length", "0")], b"")
+def _fail(protocol: Any, status: int = 500, *headers: tuple[str, str]) -> None:
+    protocol.response_bytes(int(status), [("Content-Length", "0"), *headers], b"")
 
 
 def _open_pipe(path: Path) -> int:
@@ -263,6 +267,7 @@ def _open_pipe(path: Path) -> int:
 
 
 def _write_all(descriptor: int, piece: bytes) -> None:
+    # No file object: one that is forgotten writes what it still holds to whoever has the descriptor then.
     view = memoryview(piece)
     while view:
         view = view[os.write(descriptor, view) :]

@@ -185,6 +185,11 @@ class Settings:
     log_format: str = "text"
 
     @property
+    def has_trail(self) -> bool:
+        """Whether any API call is written down because the user wants it."""
+        return self.trail != "off"
+
+    @property
     def is_durable(self) -> bool:
         """Whether what is acknowledged must be on the disk. Nobody wants the data of --ephemeral back."""
         return self.durability == "safe" and not self.ephemeral

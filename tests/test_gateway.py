@@ -277,6 +277,17 @@ def test_a_thread_that_cannot_be_made_is_not_counted(monkeypatch: pytest.MonkeyP
     assert done.wait(30)
 
 
+def test_a_request_for_which_there_is_no_thread_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trouble of the machine, which passes."""
+    with serving(thread_and_body) as port:
+        with monkeypatch.context() as patch, closing(http.client.HTTPConnection("127.0.0.1", port)) as link:
+            patch.setattr("ecr_emu.threads.threading.Thread.start", refuse)
+            link.request("GET", "/")
+            response = link.getresponse()
+            assert (response.status, response.headers["Retry-After"]) == (503, "1")
+        assert ask(port).decode().split()[0] == "request"
+
+
 def refuse(thread: threading.Thread) -> None:
     raise RuntimeError("can't start new thread")
 

@@ -22,7 +22,7 @@ from ecr_emu.waiting import may_wait
 
 log = logging.getLogger(__name__)
 
-OFF, ALL = "off", "all"
+ALL = "all"
 ALWAYS = ("CreateRepository", "DeleteRepository")
 
 Answer = TypeVar("Answer")
@@ -30,8 +30,8 @@ Answer = TypeVar("Answer")
 
 def is_wanted(emulator: Emulator, name: str) -> bool:
     """Whether calls of this operation are to be written down."""
-    setting = emulator.settings.trail
-    return setting == ALL or (setting != OFF and not trail.is_read(name))
+    settings = emulator.settings
+    return settings.trail == ALL or (settings.has_trail and not trail.is_read(name))
 
 
 def do(
@@ -40,7 +40,7 @@ def do(
     """The operation's answer, or its error; either is written down if wanted."""
     if not is_wanted(call.emulator, name):
         return operation(call, request)
-    # To be written down it has to be.
+    # Writing it down waits: better before it is done than after.
     may_wait()
     try:
         answer = operation(call, request)

@@ -30,7 +30,7 @@ def answer(request: Request, handler: Callable[[Request], Response]) -> Response
     name = _operation(request)
     if not name or not trail.is_wanted(request.call.emulator, name):
         return handler(request)
-    # To be written down it has to be.
+    # Writing it down waits: better before it is done than after.
     may_wait()
     call = request.call
     recorded = Recorded(name, _parameters(request, name), call.request_id)

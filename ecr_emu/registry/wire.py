@@ -141,7 +141,7 @@ def _answer(emulator: Emulator, environ: Environ, request_id: str) -> Response:
     environ[OPERATION] = f"{environ['REQUEST_METHOD']} {route.kind}"
     request = Request(call, environ, action_of(environ, action), route.name, route.reference)
     do = _handler(handler)
-    if emulator.settings.trail == "off":
+    if not emulator.settings.has_trail:
         return do(request)
     from ecr_emu.registry import trail
 

@@ -22,9 +22,6 @@ BUSY_TIMEOUT_SECONDS = 30.0
 
 # How many writers share a commit at most: the first of them waits for the last.
 MAX_GROUP = 64
-# How soon one looks whether those have given up whom it has left the commit to.
-LEFT_ALONE_SECONDS = 0.05
-
 # Connections that are kept while nobody uses them: each has two files open, and some memory.
 MAX_IDLE = 16
 
@@ -113,8 +110,7 @@ class Database:
             finally:
                 if group.is_broken or not self._waiting or group.turns >= MAX_GROUP:
                     self._commit(group)
-        while not group.ended.wait(LEFT_ALONE_SECONDS):
-            self._commit_if_left(group)
+        group.ended.wait()
         if group.failure is not None:
             raise group.failure
 
@@ -127,16 +123,14 @@ class Database:
         is_mine = self._writing.acquire(timeout=patience_seconds)
         with self._arranging:
             self._waiting -= 1
-        if not is_mine:
-            # Somebody may have left the commit to this one.
-            group = self._group
-            if group is not None:
-                self._commit_if_left(group)
-            raise Busy("other requests have waited for the database for too long")
         try:
+            if not is_mine:
+                raise Busy("other requests have waited for the database for too long")
             yield
         finally:
-            self._writing.release()
+            if is_mine:
+                self._writing.release()
+            self._commit_what_is_left()
 
     def _begin(self, patience_seconds: float) -> Group:
         connection = self.take()
@@ -165,9 +159,13 @@ class Database:
             self.forget()
         group.ended.set()
 
-    def _commit_if_left(self, group: Group) -> None:
-        """Commit what was left to writers who have lost their patience."""
-        if self._writing.acquire(blocking=False):
+    def _commit_what_is_left(self) -> None:
+        """Commit what was left to a writer who has lost its patience at that moment.
+
+        Either it or the one who left it comes here when the other is through, and finds nobody who waits.
+        """
+        group = self._group
+        if group is not None and not self._waiting and self._writing.acquire(blocking=False):
             try:
                 if self._group is group and not self._waiting:
                     self._commit(group)

@@ -4,18 +4,19 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from sqlite3 import Connection
 
 import pytest
 
 from ecr_emu.store import database, repositories
-from ecr_emu.store.database import Database
+from ecr_emu.store.database import Busy, Database
 from tests.store.conftest import a_repository
 from tests.store.test_database import names
 
 Deed = Callable[[Connection], None]
 TIMEOUT_SECONDS = 30
+IMPATIENT_SECONDS = 0.123
 
 
 @contextmanager
@@ -160,12 +161,48 @@ def test_what_cannot_be_rolled_back_is_not_committed(store: Database) -> None:
     assert "a" not in names(store)
 
 
-def test_a_commit_that_was_left_to_one_who_gave_up_is_made(store: Database) -> None:
+class LateLock:
+    """A lock whose impatient caller learns of its failure only when it is told to."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.may_give_up = threading.Event()
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if timeout == IMPATIENT_SECONDS:
+            return not self.may_give_up.wait(TIMEOUT_SECONDS)
+        return self.lock.acquire(blocking, timeout)
+
+    def release(self) -> None:
+        self.lock.release()
+
+
+@pytest.mark.parametrize("deed", [make("a"), fail])
+def test_what_was_left_to_one_who_gives_up_is_ended(
+    store: Database, monkeypatch: pytest.MonkeyPatch, deed: Deed
+) -> None:
     """The one who gives up is counted among those who wait until then."""
-    with store.write() as transaction:
-        make("a")(transaction)
-        store._waiting += 1
-        threading.Timer(0.3, lambda: setattr(store, "_waiting", store._waiting - 1)).start()
-    assert names(store) == ["a"]
+    lock = LateLock()
+    monkeypatch.setattr(store, "_writing", lock)
+    raised: list[BaseException] = []
+
+    def give_up() -> None:
+        try:
+            with store.write(IMPATIENT_SECONDS):
+                pass
+        except sqlite3.OperationalError as error:
+            raised.append(error)
+
+    impatient = threading.Thread(target=give_up)
+    with suppress(RuntimeError), store.write() as transaction:
+        impatient.start()
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while not store._waiting:
+            assert time.monotonic() < deadline
+        threading.Timer(0.2, lock.may_give_up.set).start()
+        deed(transaction)
+    impatient.join(TIMEOUT_SECONDS)
+    assert isinstance(raised[0], Busy)
+    assert names(store) == (["a"] if deed is not fail else [])
     with closing(sqlite3.connect(store.path, timeout=1)) as other:
         other.execute("BEGIN IMMEDIATE")
