@@ -3,7 +3,8 @@
 granian's RSGI worker calls `schedule` for each request on one thread of Python. A request without a body, or
 with a small one that granian has collected, is answered right there if the application calls it quick. All
 else goes to a thread of its own: what writes, what brings or streams bytes, and what turned out to have to
-wait (waiting.py). The bytes of a file are sent by granian, without any Python.
+wait (waiting.py). The bytes of a file are sent without any Python: a large one's by the kernel
+(file_sender.py), a smaller one's by granian.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from ecr_emu.file_sender import Download, FileSender
 from ecr_emu.request_body import Body
 from ecr_emu.threads import Threads
 from ecr_emu.waiting import MustWait, without_waiting
@@ -31,6 +33,10 @@ Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 SMALL_BODY_BYTES = 64 * 1024
 # Names of headers that are remembered in their form of WSGI.
 MAX_HEADER_NAMES = 1024
+# A file of this size is worth a connection that ends with it.
+LARGE_FILE_BYTES = 2 << 20
+# Under this key of an environ is the client's address and port.
+CLIENT = "ecr_emu.client"
 # How long granian may take to open the pipe of an answer; of a client that is gone it never does.
 PIPE_SECONDS = 5.0
 PIPE_POLL_SECONDS = (0.001, 0.1)
@@ -53,29 +59,37 @@ log = logging.getLogger(__name__)
 class Gateway:
     """One application and the threads that run it. `is_quick` judges by the environ, without reading."""
 
-    def __init__(self, application: Wsgi, is_quick: Callable[[Environ], bool], threads: Threads) -> None:
+    def __init__(
+        self, application: Wsgi, is_quick: Callable[[Environ], bool], threads: Threads, ports: frozenset[int]
+    ) -> None:
         self._application = application
         self._is_quick = is_quick
         self._threads = threads
+        self._files = FileSender(ports, threads.run)
         # Pipes of answers that are being sent, by the descriptor of our end.
         self._pipes: set[int] = set()
+        # Where they lead when the server stops: opened while there are descriptors.
+        self._nowhere = -1
         self._is_stopping = False
         self._changed = threading.Condition()
 
-    def end_pipes(self, seconds: float) -> None:
-        """Let answers in pieces come to their end for so long, then cut them off.
+    def finish(self, seconds: float) -> None:
+        """Let files and answers in pieces come to their end for so long, then cut them off.
 
         To be called before granian is stopped: it waits for those who read from a pipe, with Python's lock in
         its hands, so that nobody could write to it any more.
         """
+        deadline = time.monotonic() + seconds
+        self._files.finish(seconds)
         with self._changed:
-            self._changed.wait_for(lambda: not self._pipes, seconds)
+            self._changed.wait_for(lambda: not self._pipes, max(deadline - time.monotonic(), 0))
             self._is_stopping = True
-            nowhere = os.open(os.devnull, os.O_WRONLY)
             for pipe in self._pipes:
                 # The descriptor stays the writer's.
-                os.dup2(nowhere, pipe)
-            os.close(nowhere)
+                os.dup2(self._nowhere, pipe)
+            if self._nowhere >= 0:
+                os.close(self._nowhere)
+                self._nowhere = -1
 
     def schedule(self, watcher: Any) -> None:
         """Take a request from granian. Never raises: that would end granian's thread."""
@@ -115,7 +129,7 @@ class Gateway:
         answer = _Answer()
         try:
             pieces = without_waiting(lambda: self._application(environ, answer))
-            self._send(protocol, answer, pieces)
+            self._send(protocol, environ, answer, pieces)
         except MustWait:
             again["wsgi.input"] = io.BytesIO(body)
             self._threads.run(functools.partial(self._answer, protocol, again))
@@ -127,20 +141,31 @@ class Gateway:
         """Call the application and hand its answer to granian, on a thread that may wait."""
         answer = _Answer()
         try:
-            self._send(protocol, answer, self._application(environ, answer))
+            self._send(protocol, environ, answer, self._application(environ, answer))
         except Exception:
             log.exception("a request failed")
             _fail(protocol)
 
-    def _send(self, protocol: Any, answer: "_Answer", pieces: Iterable[bytes]) -> None:
+    def _send(self, protocol: Any, environ: Environ, answer: "_Answer", pieces: Iterable[bytes]) -> None:
         if isinstance(pieces, list):
             body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             protocol.response_bytes(answer.status, answer.headers, body)
         elif isinstance(pieces, FileRange):
-            end = pieces.first + pieces.length
-            protocol.response_file_range(answer.status, answer.headers, str(pieces.path), pieces.first, end)
+            self._send_file(protocol, environ, answer, pieces)
         else:
             self._threads.run(functools.partial(self._send_pieces, protocol, answer, pieces))
+
+    def _send_file(self, protocol: Any, environ: Environ, answer: "_Answer", body: FileRange) -> None:
+        by_granian = functools.partial(_send_file_by_granian, protocol, answer, body)
+        # Of HTTP/2, one connection carries several answers.
+        if body.length < LARGE_FILE_BYTES or environ["SERVER_PROTOCOL"] != "HTTP/1.1":
+            by_granian()
+            return
+        # It has been answered by then, so this is not sent; granian learns that the connection has ended.
+        release = functools.partial(_fail, protocol)
+        self._files.take(
+            Download(environ[CLIENT], answer.status, answer.headers, body, release, fall_back=by_granian)
+        )
 
     def _send_pieces(self, protocol: Any, answer: "_Answer", pieces: Iterable[bytes]) -> None:
         """Send an answer of which the application makes piece after piece.
@@ -176,8 +201,11 @@ class Gateway:
         with self._changed:
             self._pipes.add(pipe)
         try:
-            if self._is_stopping:
-                raise BrokenPipeError("the server is being stopped")
+            with self._changed:
+                if self._is_stopping:
+                    raise BrokenPipeError("the server is being stopped")
+                if self._nowhere < 0:
+                    self._nowhere = os.open(os.devnull, os.O_WRONLY)
             yield
         finally:
             with self._changed:
@@ -204,13 +232,15 @@ def environ_of(scope: Any) -> Environ:
     """The environ of a request, without its body (PEP 3333)."""
     path = scope.path
     version = scope.http_version
+    client = scope.client
     environ = {
         **_SAME,
         "SERVER_PROTOCOL": f"HTTP/{version}",
         "REQUEST_METHOD": scope.method,
         "PATH_INFO": path if path.isascii() else path.encode().decode("latin-1"),
         "QUERY_STRING": scope.query_string,
-        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
+        "REMOTE_ADDR": client.rpartition(":")[0].strip("[]"),
+        CLIENT: client,
         "wsgi.url_scheme": scope.scheme,
     }
     for name, value in scope.headers.items():
@@ -247,6 +277,11 @@ def _size_of_body(environ: Environ) -> int | None:
 
 def _fail(protocol: Any, status: int = 500, *headers: tuple[str, str]) -> None:
     protocol.response_bytes(int(status), [("Content-Length", "0"), *headers], b"")
+
+
+def _send_file_by_granian(protocol: Any, answer: "_Answer", body: FileRange) -> None:
+    end = body.first + body.length
+    protocol.response_file_range(answer.status, answer.headers, str(body.path), body.first, end)
 
 
 def _open_pipe(path: Path) -> int:

@@ -6,6 +6,7 @@ port 0, and an error when the port is taken; several may live in one process. So
 class, the part that does the work, on sockets of its own (docs/decisions/0002-server.md).
 """
 
+import contextlib
 import errno
 import importlib.util
 import os
@@ -100,7 +101,8 @@ class Server:
         self, application: Wsgi, sockets: list[socket.socket], is_quick: Callable[[Environ], bool] = never
     ) -> None:
         threads = Threads("request", MAX_THREADS, IDLE_THREAD_SECONDS)
-        self._gateway = Gateway(application, is_quick, threads)
+        ports = frozenset(listener.getsockname()[1] for listener in sockets)
+        self._gateway = Gateway(application, is_quick, threads, ports)
         self._sockets = sockets
         self._workers: list[tuple[Any, threading.Event]] = []
         self._running: list[object] = []
@@ -120,7 +122,7 @@ class Server:
             # The worker closes its copy; the kernel refuses a client when both are gone.
             listener.close()
         deadline = time.monotonic() + DRAIN_SECONDS
-        self._gateway.end_pipes(DRAIN_SECONDS)
+        self._gateway.finish(DRAIN_SECONDS)
         for signaller, _ in self._workers:
             signaller.set()
         for _, stopped in self._workers:
@@ -211,11 +213,16 @@ class StopSignal:
     """
 
     def __init__(self) -> None:
+        self.is_set = False
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
 
-    def wait(self) -> None:
-        self._reader.recv(1)
+    def wait(self, seconds: float | None = None) -> None:
+        """Return when the process is asked to end, or after so many seconds."""
+        if not self.is_set:
+            self._reader.settimeout(seconds)
+            with contextlib.suppress(TimeoutError):
+                self.is_set = bool(self._reader.recv(1))

@@ -1,5 +1,6 @@
 """When the machine is in trouble: a clear 503 on every plane, nothing half done, and all well afterwards."""
 
+import errno
 import resource
 import sqlite3
 import threading
@@ -14,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from ecr_emu import app
+from ecr_emu.cli.serve import _start
 from ecr_emu.domain.manifests import OCI_MANIFEST
 from tests.clients import Registry, Reply, Running, digest_of, image_manifest
 from tests.consistency import check_consistency, side_by_side
@@ -265,3 +267,37 @@ def test_what_is_no_trouble_of_the_machine_is_500(
     assert "retry-after" not in reply.headers
     (logged,) = [record for record in caplog.records if record.exc_info]
     assert reply.headers["x-amzn-requestid"] in logged.getMessage()
+
+
+def test_what_works_between_requests_is_started_when_the_machine_lets_it(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is imported and started after the first requests may have come, and taken the last open file."""
+    monkeypatch.setattr("ecr_emu.cli.serve.RETRY_SECONDS", 0.01)
+    refusals = [OSError(errno.EMFILE, "Too many open files"), RuntimeError("can't start new thread")]
+
+    class Worker:
+        def start(self) -> None:
+            if refusals:
+                raise refusals.pop()
+
+    class Parts:
+        runner = Worker()
+
+    class Never:
+        is_set = False
+
+        def wait(self, seconds: float) -> None:
+            time.sleep(seconds)
+
+    parts: Any = Parts()
+    never: Any = Never()
+    assert _start(("runner",), parts, never) == [parts.runner]
+    assert caplog.text.count("the runner could not be started, and is tried again") == 2
+
+
+def test_a_server_that_is_stopped_before_all_of_it_started_ends(tmp_path: Path) -> None:
+    with serving("--data-dir", tmp_path) as served:
+        resource.prlimit(served.process.pid, resource.RLIMIT_NOFILE, (3, 3))
+        served.process.terminate()
+        assert served.process.wait(30) == 0

@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from ecr_emu import logs
-from ecr_emu.app import CannotStart, build, is_quick
+from ecr_emu.app import Application, CannotStart, build, is_quick
 from ecr_emu.cli import options
 from ecr_emu.delivery import targets as event_targets
 from ecr_emu.domain import limits, region_endpoints
 from ecr_emu.domain.registries import check_template
+from ecr_emu.errors.failures import is_passing
 from ecr_emu.settings import Settings, default_data_dir
 
 if TYPE_CHECKING:
     from ecr_emu.server import StopSignal
+
+RETRY_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -72,13 +77,35 @@ def _serve(settings: Settings, asked_to_stop: "StopSignal") -> None:
     host = "127.0.0.1" if settings.host == "localhost" else settings.host
     click.echo(f"ready: http://{f'[{host}]' if ':' in host else host}:{settings.port}")
     # The first request need not wait for these.
-    application.runner.start()
-    application.deliverer.start()
+    workers = _start(("runner", "deliverer"), application, asked_to_stop)
     asked_to_stop.wait()
     server.stop()
-    application.runner.stop()
-    application.deliverer.stop()
+    for worker in workers:
+        worker.stop()
     application.close()
+
+
+def _start(names: tuple[str, ...], application: Application, asked_to_stop: "StopSignal") -> list[Any]:
+    """Start what works between the requests. What the machine refuses is tried again: the server goes on.
+
+    They are imported by this, which takes an open file; so does a connection, of which there may be many.
+    """
+    started: list[Any] = []
+    for name in names:
+        while not asked_to_stop.is_set:
+            try:
+                worker = getattr(application, name)
+                worker.start()
+            except Exception as problem:
+                # RuntimeError: no thread can be made.
+                if not (is_passing(problem) or isinstance(problem, RuntimeError)):
+                    raise
+                log.warning("the %s could not be started, and is tried again: %s", name, problem)
+                asked_to_stop.wait(RETRY_SECONDS)
+            else:
+                started.append(worker)
+                break
+    return started
 
 
 def _check(given: dict[str, Any]) -> None:

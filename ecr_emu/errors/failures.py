@@ -7,6 +7,7 @@ Everything else is a mistake of ours: 500, with a traceback in the log.
 
 import errno
 import logging
+import os
 import sqlite3
 
 from ecr_emu.errors.error import EcrError
@@ -87,6 +88,9 @@ def _cause(problem: Exception) -> tuple[str, int] | None:
         return _MEMORY
     if isinstance(problem, OSError):
         return _BY_ERRNO.get(problem.errno or 0)
+    if isinstance(problem, ImportError) and os.strerror(errno.EMFILE) in str(problem):
+        # A compiled module that could not be opened; the linker gives no number.
+        return _FILES
     if isinstance(problem, sqlite3.Error):
         # The higher bytes say more than is needed here.
         return _BY_SQLITE_CODE.get(getattr(problem, "sqlite_errorcode", 0) & 0xFF)
