@@ -73,16 +73,18 @@ class Gateway:
         self._is_stopping = False
         self._changed = threading.Condition()
 
-    def finish(self, seconds: float) -> None:
-        """Let files and answers in pieces come to their end for so long, then cut them off.
+    def finish_files(self, seconds: float) -> None:
+        """Let files come to their end for so long, then cut them off."""
+        self._files.finish(seconds)
+
+    def end_pipes(self, seconds: float) -> None:
+        """Let answers in pieces come to their end for so long, then cut them off.
 
         To be called before granian is stopped: it waits for those who read from a pipe, with Python's lock in
         its hands, so that nobody could write to it any more.
         """
-        deadline = time.monotonic() + seconds
-        self._files.finish(seconds)
         with self._changed:
-            self._changed.wait_for(lambda: not self._pipes, max(deadline - time.monotonic(), 0))
+            self._changed.wait_for(lambda: not self._pipes, seconds)
             self._is_stopping = True
             for pipe in self._pipes:
                 # The descriptor stays the writer's.

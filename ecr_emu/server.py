@@ -122,9 +122,10 @@ class Server:
             # The worker closes its copy; the kernel refuses a client when both are gone.
             listener.close()
         deadline = time.monotonic() + DRAIN_SECONDS
-        self._gateway.finish(DRAIN_SECONDS)
+        self._gateway.end_pipes(DRAIN_SECONDS)
         for signaller, _ in self._workers:
             signaller.set()
+        self._gateway.finish_files(max(deadline - time.monotonic(), 0))
         for _, stopped in self._workers:
             stopped.wait(max(deadline - time.monotonic(), 0))
         self._running.clear()
