@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ecr_emu.wsgi import FileRange
 
@@ -42,8 +42,7 @@ _MORE_FOLLOWS = getattr(socket, "MSG_MORE", 0)
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Download:
+class Download(NamedTuple):
     """One answer. `release` gives the request back to granian, `fall_back` has granian send the file."""
 
     client: str
@@ -87,10 +86,9 @@ class _Transfer:
 
 @dataclass(eq=False)
 class FileSender:
-    """Sends files to the clients of some ports of this process. `run` runs work on a thread."""
+    """Sends files to the clients of some ports of this process."""
 
     ports: frozenset[int]
-    run: Callable[[Callable[[], None]], None]
     _new: deque[Download] = field(default_factory=deque)
     _sending: set[_Transfer] = field(default_factory=set)
     _lingering: set[_Transfer] = field(default_factory=set)
@@ -100,7 +98,10 @@ class FileSender:
     _remembered: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     def take(self, download: Download) -> None:
-        """Send it from now on. Raises RuntimeError when there is no thread for it."""
+        """Send it from now on. Raises RuntimeError when there is no thread for it.
+
+        The thread is none of those that answer requests: when all of them wait, what is sent goes on.
+        """
         with self._changed:
             self._new.append(download)
             if self._wake is not None:
@@ -108,7 +109,7 @@ class FileSender:
                     self._wake.send(b"x")
             elif not self._is_running:
                 try:
-                    self.run(self._loop)
+                    threading.Thread(target=self._loop, name="files", daemon=True).start()
                 except RuntimeError:
                     self._new.remove(download)
                     raise
@@ -123,25 +124,41 @@ class FileSender:
                     transfer.link.shutdown(socket.SHUT_RDWR)
 
     def _loop(self) -> None:
+        try:
+            self._serve()
+        except BaseException:
+            # No descriptor for it, as a rule. The next download begins anew.
+            self._abandon()
+            raise
+
+    def _serve(self) -> None:
+        """Serve downloads until there has been none for a while."""
         reader, writer = socket.socketpair()
         reader.setblocking(False)
         writer.setblocking(False)
         with reader, writer, selectors.DefaultSelector() as selector:
             selector.register(reader, selectors.EVENT_READ)
-            try:
-                with self._changed:
-                    self._wake = writer
-                while self._turn(selector):
-                    pass
-            finally:
-                self._abandon(selector)
+            with self._changed:
+                self._wake = writer
+            while self._turn(selector):
+                pass
 
-    def _abandon(self, selector: selectors.BaseSelector) -> None:
-        """Leave nothing behind: the next download begins anew."""
+    def _abandon(self) -> None:
+        """Leave nothing behind."""
         with self._changed:
             self._is_running, self._wake = False, None
-        for transfer in [*self._sending, *self._lingering]:
-            self._end(selector, transfer)
+            begun, waiting = [*self._sending, *self._lingering], [*self._new]
+            self._sending.clear()
+            self._lingering.clear()
+            self._new.clear()
+            self._changed.notify_all()
+        for download in waiting:
+            download.fall_back()
+        for transfer in begun:
+            with contextlib.suppress(OSError):
+                transfer.link.shutdown(socket.SHUT_RDWR)
+            transfer.close()
+            transfer.release()
 
     def _turn(self, selector: selectors.BaseSelector) -> bool:
         """One look at all downloads; whether there shall be another."""

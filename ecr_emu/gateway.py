@@ -19,13 +19,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ecr_emu.file_sender import Download, FileSender
 from ecr_emu.request_body import Body
 from ecr_emu.threads import Threads
 from ecr_emu.waiting import MustWait, without_waiting
 from ecr_emu.wsgi import Environ, FileRange, StartResponse
+
+if TYPE_CHECKING:
+    from ecr_emu.file_sender import FileSender
 
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 
@@ -65,7 +67,7 @@ class Gateway:
         self._application = application
         self._is_quick = is_quick
         self._threads = threads
-        self._files = FileSender(ports, threads.run)
+        self._ports = ports
         # Pipes of answers that are being sent, by the descriptor of our end.
         self._pipes: set[int] = set()
         # Where they lead when the server stops: opened while there are descriptors.
@@ -75,7 +77,8 @@ class Gateway:
 
     def finish_files(self, seconds: float) -> None:
         """Let files come to their end for so long, then cut them off."""
-        self._files.finish(seconds)
+        if "_files" in vars(self):
+            self._files.finish(seconds)
 
     def end_pipes(self, seconds: float) -> None:
         """Let answers in pieces come to their end for so long, then cut them off.
@@ -92,6 +95,16 @@ class Gateway:
             if self._nowhere >= 0:
                 os.close(self._nowhere)
                 self._nowhere = -1
+
+    @functools.cached_property
+    def _files(self) -> "FileSender":
+        # Most servers never send a large file, and no start waits for this.
+        from ecr_emu.file_sender import FileSender
+
+        # One alone, whoever asks first: `finish_files` waits for it.
+        with self._changed:
+            made: FileSender = vars(self).setdefault("_files", FileSender(self._ports))
+            return made
 
     def schedule(self, watcher: Any) -> None:
         """Take a request from granian. Never raises: that would end granian's thread."""
@@ -165,9 +178,15 @@ class Gateway:
             return
         # It has been answered by then, so this is not sent; granian learns that the connection has ended.
         release = functools.partial(_fail, protocol)
-        self._files.take(
-            Download(environ[CLIENT], answer.status, answer.headers, body, release, fall_back=by_granian)
-        )
+        try:
+            from ecr_emu.file_sender import Download
+
+            self._files.take(
+                Download(environ[CLIENT], answer.status, answer.headers, body, release, by_granian)
+            )
+        except (ImportError, OSError, RuntimeError) as problem:
+            log.debug("no descriptor or no thread for a large file: %s", problem)
+            by_granian()
 
     def _send_pieces(self, protocol: Any, answer: "_Answer", pieces: Iterable[bytes]) -> None:
         """Send an answer of which the application makes piece after piece.

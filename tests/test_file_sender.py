@@ -1,6 +1,7 @@
 """Large files are sent by the kernel, and the connection ends with them."""
 
 import contextlib
+import errno
 import http.client
 import socket
 import threading
@@ -15,7 +16,7 @@ from ecr_emu.gateway import LARGE_FILE_BYTES
 from ecr_emu.server import Server, bind
 from ecr_emu.wsgi import Environ, FileRange, StartResponse
 from tests.clients import Running, digest_of
-from tests.test_gateway import serving
+from tests.test_gateway import ask, serving
 from tests.upstream.waiting import wait_for
 
 # More than the sockets of both ends hold.
@@ -105,6 +106,29 @@ def test_a_connection_that_cannot_be_found_is_left_to_granian(
         assert response.read() == CONTENT
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_without_descriptors_granian_sends_and_the_next_is_as_before(
+    sends: Wsgi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = [OSError(errno.EMFILE, "Too many open files")]
+    make = socket.socketpair
+
+    def socketpair() -> tuple[socket.socket, socket.socket]:
+        if pairs:
+            raise pairs.pop()
+        return make()
+
+    monkeypatch.setattr("ecr_emu.file_sender.socket.socketpair", socketpair)
+    with serving(sends) as port:
+        assert ask(port) == CONTENT
+        assert not pairs
+        with connected(port) as link:
+            link.sendall(ASK)
+            head, body = read_to_the_end(link)
+    assert b"connection: close" in head
+    assert body == CONTENT
+
+
 def test_a_slow_client_costs_no_thread_and_holds_nobody_up(sends: Wsgi) -> None:
     with serving(sends, is_quick=True) as port, contextlib.ExitStack() as opened:
         before = set(threading.enumerate())
@@ -115,8 +139,7 @@ def test_a_slow_client_costs_no_thread_and_holds_nobody_up(sends: Wsgi) -> None:
             link.sendall(ASK)
             assert read_to_the_end(link)[1] == CONTENT
         new = set(threading.enumerate()) - before
-        # granian's own thread of Python has a name of the threading module's.
-        assert sum(thread.name == "request" for thread in new) == 1
+        assert [thread.name for thread in new if thread.name in ("files", "request")] == ["files"]
         for link in slow:
             assert read_to_the_end(link)[1] == CONTENT
 
