@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 from botocore.config import Config
 
 from ecr_emu.app import Application
 from ecr_emu.domain.manifests import OCI_INDEX, OCI_MANIFEST
 from ecr_emu.server import Server
+from tests import boto
 
 DEFAULT_ACCOUNT = "000000000000"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
@@ -152,8 +152,7 @@ class Running:
 
     def ecr(self, access_key: str = "test", region: str = "us-east-1", config: Config | None = None) -> Any:
         """A boto3 client; an access key of 12 digits is the account."""
-        session = boto3.session.Session(access_key, "secret", region_name=region)
-        self._clients.append(session.client("ecr", endpoint_url=self.url, config=config))
+        self._clients.append(boto.client("ecr", self.url, (access_key, "secret"), region, config))
         return self._clients[-1]
 
     def password(self, access_key: str = "test", region: str = "us-east-1") -> str:

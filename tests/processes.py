@@ -11,9 +11,9 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
+from tests import boto
 from tests.clients import Registry
 
 TIMEOUT_SECONDS = 60
@@ -67,8 +67,7 @@ class Served:
 
     def ecr(self) -> closing[Any]:
         """A boto3 client, for use in a `with`."""
-        session = boto3.session.Session("test", "secret", region_name="us-east-1")
-        return closing(session.client("ecr", endpoint_url=f"http://127.0.0.1:{self.port}"))
+        return closing(boto.client("ecr", f"http://127.0.0.1:{self.port}"))
 
     def create_repository(self, name: str) -> dict[str, Any]:
         with self.ecr() as ecr:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
@@ -18,6 +17,7 @@ from ecr_emu.app import build, is_quick
 from ecr_emu.domain.manifests import OCI_MANIFEST
 from ecr_emu.server import Server, bind
 from ecr_emu.settings import Settings
+from tests import boto
 from tests.clients import Registry, Running, digest_of
 from tests.steps import GUEST, LAYER, NAME, OWNER, PULL, PUSH, denied, document, statement, user
 from tests.steps import STEPS as ALL_STEPS
@@ -182,10 +182,7 @@ def iam(tmp_path: Path) -> Iterator[Running]:
 
 
 def client(iam: Running, name: str, secret: str | None = None) -> Any:
-    session = boto3.session.Session(
-        f"AKIA{name.upper()}", secret or f"secret-of-{name}", region_name="us-east-1"
-    )
-    return session.client("ecr", endpoint_url=iam.url)
+    return boto.client("ecr", iam.url, (f"AKIA{name.upper()}", secret or f"secret-of-{name}"))
 
 
 def side(iam: Running, name: str) -> Side:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
+from tests import boto
 from tests.clients import DEFAULT_ACCOUNT, Registry, digest_of, image_manifest
 from tests.consistency import check_consistency
 from tests.processes import Served, serving
@@ -22,8 +22,7 @@ TIMEOUT_SECONDS = 120
 
 @contextlib.contextmanager
 def client(port: int, region: str) -> Iterator[Any]:
-    session = boto3.session.Session("test", "secret", region_name=region)
-    with contextlib.closing(session.client("ecr", endpoint_url=f"http://127.0.0.1:{port}")) as ecr:
+    with contextlib.closing(boto.client("ecr", f"http://127.0.0.1:{port}", region=region)) as ecr:
         yield ecr
 
 

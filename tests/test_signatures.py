@@ -16,7 +16,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest, AWSResponse
@@ -27,6 +26,7 @@ from ecr_emu import errors
 from ecr_emu.app import Application, build, is_quick
 from ecr_emu.server import Server, bind
 from ecr_emu.settings import Settings
+from tests import boto
 from tests.clients import Registry, Reply
 from tests.steps import Site
 
@@ -100,9 +100,7 @@ class Emulator:
 
     def client(self, key: str = KEY, secret: str = SECRET, token: str | None = None) -> Any:
         """A boto3 client."""
-        client = boto3.session.Session(key, secret, token, region_name=REGION).client(
-            "ecr", endpoint_url=self.url
-        )
+        client = boto.client("ecr", self.url, (key, secret, token), REGION)
         if not self.port:
             client.meta.events.register("before-send.ecr", self._answer)
         return client

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
+from tests import boto
 from tests.clients import Clock, Running
 from tests.control.calls import invalid, refusal
 
@@ -38,7 +38,7 @@ def iam(start: Callable[..., Running], tmp_path: Path, clock: Clock) -> Running:
 
 
 def client(iam: Running, key: str, secret: str) -> Any:
-    return boto3.session.Session(key, secret, region_name="us-east-1").client("ecr", endpoint_url=iam.url)
+    return boto.client("ecr", iam.url, (key, secret))
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 
+from tests import boto
 from tests.clients import Running
 from tests.delivery.receivers import moto_server, receive, wait_for
 from tests.delivery.test_deliverer import deliver, ids, written
@@ -36,8 +36,7 @@ def client(moto: str) -> Iterator[Callable[[str], Any]]:
     made: list[Any] = []
 
     def make(service: str) -> Any:
-        session = boto3.session.Session("test", "test", region_name=REGION)
-        made.append(session.client(service, endpoint_url=moto))
+        made.append(boto.client(service, moto, region=REGION))
         return made[-1]
 
     yield make

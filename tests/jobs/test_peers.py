@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import boto3
 import pytest
 
 from ecr_emu.domain.manifests import OCI_INDEX, OCI_MANIFEST
 from ecr_emu.jobs import courier, peer_requests
 from ecr_emu.jobs.carriers import NotNow
 from ecr_emu.jobs.peers import Peer
+from tests import boto
 from tests.clients import DEFAULT_ACCOUNT, Clock, Registry, Running, digest_of, image_index, image_manifest
 from tests.consistency import check_consistency
 from tests.jobs.test_replication import (
@@ -171,8 +171,7 @@ def test_with_verified_signatures_the_account_needs_a_key(
     emulator = start(auth="iam", iam_file=str(file), region_endpoint=((THERE, peer.url),))
 
     def client(running: Running, region: str) -> Any:
-        session = boto3.session.Session("AKIAROOT", secret, region_name=region)
-        return contextlib.closing(session.client("ecr", endpoint_url=running.url))
+        return contextlib.closing(boto.client("ecr", running.url, ("AKIAROOT", secret), region))
 
     with client(emulator, HERE) as ecr, client(peer, THERE) as there:
         ecr.create_repository(repositoryName=NAME)
@@ -229,10 +228,9 @@ def test_an_emulator_that_comes_back_gets_what_waited(start: Callable[..., Runni
 @contextlib.contextmanager
 def serving_on(port: int, data: Path) -> Iterator[Callable[[], Any]]:
     """An emulator of the region on a port that it had before."""
-    with serving("--port", port, "--data-dir", data, "--region", THERE):
-        session = boto3.session.Session("test", "secret", region_name=THERE)
-        with contextlib.closing(session.client("ecr", endpoint_url=f"http://127.0.0.1:{port}")) as there:
-            yield lambda: tags(there)
+    there = contextlib.closing(boto.client("ecr", f"http://127.0.0.1:{port}", region=THERE))
+    with serving("--port", port, "--data-dir", data, "--region", THERE), there as ecr:
+        yield lambda: tags(ecr)
 
 
 class Liar:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from ecr_emu.upstream import login
@@ -15,6 +14,7 @@ from ecr_emu.upstream.addresses import parse
 from ecr_emu.upstream.exchange import Manners
 from ecr_emu.upstream.login import Login
 from ecr_emu.upstream.problems import UpstreamProblem
+from tests import boto
 from tests.clients import Running, digest_of
 from tests.control.calls import refusal
 from tests.upstream.hostile import IMAGE, LAYER, Answer, Hostile, gives_manifest, hostile, says
@@ -286,8 +286,7 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Any]]:
     server.start()
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}"
-    session = boto3.session.Session("test", "secret", region_name="us-east-1")
-    client = session.client("secretsmanager", endpoint_url=url)
+    client = boto.client("secretsmanager", url)
     yield url, client
     client.close()
     server.stop()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -15,6 +14,7 @@ from botocore.exceptions import ClientError
 from ecr_emu.app import build, is_quick
 from ecr_emu.server import Server, bind
 from ecr_emu.settings import Settings
+from tests import boto
 from tests.clients import Registry, Running
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
@@ -85,9 +85,8 @@ class Aws:
         return cls(Elsewhere(port, f"http://127.0.0.1:{port}"))
 
     def client(self, service: str, key: tuple[str, ...], region: str = "us-east-1") -> Any:
-        session = boto3.session.Session(*key, region_name=region)
         config = Config(retries={"max_attempts": 0}, parameter_validation=False)
-        self._clients.append(session.client(service, endpoint_url=self.running.url, config=config))
+        self._clients.append(boto.client(service, self.running.url, key, region, config))
         return self._clients[-1]
 
     def session(self, key: tuple[str, ...], role: str, name: str = "ci", **more: Any) -> tuple[str, str, str]:
