@@ -168,6 +168,16 @@ def test_the_page_is_the_same_when_it_is_made_of_the_stored_samples(tmp_path: Pa
     assert "## Scans\n\nNot measured." in text
 
 
+def test_the_page_of_the_documentation_is_what_its_samples_and_texts_make(tmp_path: Path) -> None:
+    """`python -m conformance.bench --from-json docs/benchmarks/samples.json --write` mends it."""
+    report.write(json.loads(report.SAMPLES.read_text()), tmp_path / "page.md", tmp_path / "pictures")
+    assert (tmp_path / "page.md").read_text() == report.PAGE.read_text()
+    made, kept = (
+        {file.name for file in folder.iterdir()} for folder in (tmp_path / "pictures", report.PICTURES)
+    )
+    assert made == kept
+
+
 def test_a_picture_is_small_and_names_who_is_in_it() -> None:
     picture = plots.draw({"servers": samples(RATE, ecr_emu=[3.0], docker_registry=[1.0])})["manifest-get.svg"]
     assert ">docker-registry</text>" in picture
