@@ -4,12 +4,9 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ecr_emu import access
 from ecr_emu.blobs.filesystem import FileBlobs
 from ecr_emu.clock import UserClock
 from ecr_emu.decisions import Decisions
-from ecr_emu.domain.iam.requests import Principal
-from ecr_emu.domain.principals import Credential
 from ecr_emu.domain.registries import HostNames, Registry
 from ecr_emu.metrics import Metrics
 from ecr_emu.settings import Settings
@@ -18,7 +15,12 @@ from ecr_emu.store.database import Database
 from ecr_emu.upstream.flights import Flights
 
 if TYPE_CHECKING:
+    from ecr_emu.access import Context
     from ecr_emu.core.keys import Keys
+    from ecr_emu.domain.iam.requests import Principal
+    from ecr_emu.domain.principals import Credential
+
+# Policies, and what decides by them, are imported by the first request that asks: no start needs them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Client:
     is_secure: bool = False
 
     @property
-    def context(self) -> access.Context:
+    def context(self) -> "Context":
         """Condition keys (IAM user guide, Global condition context keys)."""
         known = {"aws:sourceip": self.address, "aws:useragent": self.agent}
         found = {key: (value,) for key, value in known.items() if value}
@@ -59,8 +61,10 @@ class Client:
 UNKNOWN_CLIENT = Client()
 
 
-def root_principal(account: str) -> Principal:
+def root_principal(account: str) -> "Principal":
     """The account itself: whom an unverified signature stands for."""
+    from ecr_emu.domain.iam.requests import Principal
+
     return Principal(f"arn:aws:iam::{account}:root", account, "root")
 
 
@@ -72,13 +76,13 @@ class Call:
     """
 
     emulator: Emulator
-    principal: Principal
+    principal: "Principal"
     registry: Registry
     origin: str
     now: float
     request_id: str = ""
     client: Client = UNKNOWN_CLIENT
-    credential: Credential | None = None
+    credential: "Credential | None" = None
 
     @property
     def store(self) -> Database:
@@ -95,10 +99,12 @@ class Call:
         return Registry(registry_id, self.registry.region)
 
     def authorize(
-        self, action: str, registry: Registry, repository: str, more: access.Context = access.NOTHING_MORE
+        self, action: str, registry: Registry, repository: str, more: "Context | None" = None
     ) -> None:
         """Let the action on a repository ("*" for all) pass, or raise AccessDeniedException."""
-        access.check(self, action, registry, repository, more)
+        from ecr_emu import access
+
+        access.check(self, action, registry, repository, more or access.NOTHING_MORE)
 
     def repository(self, action: str, registry: Registry, name: str) -> repositories.Repository:
         """The repository, if the caller may do this to it and it exists: authorization comes first."""

@@ -4,11 +4,13 @@ import itertools
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ecr_emu.domain.iam.evaluation import Decision
-from ecr_emu.domain.iam.requests import Request
 from ecr_emu.waiting import once
+
+if TYPE_CHECKING:
+    from ecr_emu.domain.iam.evaluation import Decision
+    from ecr_emu.domain.iam.requests import Request
 
 # How many decisions are remembered whole, and how many different uses.
 WHOLE = 1000
@@ -21,9 +23,9 @@ class Record:
 
     request_id: str
     at: float
-    request: Request
+    request: "Request"
     policies: Mapping[str, Any]
-    decision: Decision
+    decision: "Decision"
 
 
 @dataclass(frozen=True, slots=True)

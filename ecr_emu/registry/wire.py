@@ -9,19 +9,17 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from ecr_emu import errors
 from ecr_emu.context import Call, Emulator, root_principal
-from ecr_emu.core import layer_urls
 from ecr_emu.core.keys import LoginToken
-from ecr_emu.domain.principals import Credential
 from ecr_emu.domain.registries import Registry
 from ecr_emu.errors import EcrError
 from ecr_emu.metrics import OPERATION
 from ecr_emu.registry import routes
 from ecr_emu.registry.errors import render
 from ecr_emu.registry.request import Request, action_of
-from ecr_emu.store import principals
 from ecr_emu.wsgi import (
     ACCOUNT,
     REQUEST_ID,
@@ -34,6 +32,9 @@ from ecr_emu.wsgi import (
     origin,
     respond,
 )
+
+if TYPE_CHECKING:
+    from ecr_emu.domain.principals import Credential
 
 # No login token of ours makes a longer header.
 MAX_REMEMBERED_BYTES = 2048
@@ -101,6 +102,8 @@ def _blobs() -> ModuleType:
 
 def handle_layer_url(emulator: Emulator, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Answer a GET of a URL that GetDownloadUrlForLayer gave: the URL itself is the permission."""
+    from ecr_emu.core import layer_urls
+
     request_id = environ[REQUEST_ID] = new_request_id()
     environ[OPERATION] = "layer URL"
     try:
@@ -179,8 +182,10 @@ def _identify(emulator: Emulator, environ: Environ, request_id: str) -> Call:
     )
 
 
-def _known(emulator: Emulator, token: LoginToken, now: float) -> Credential:
+def _known(emulator: Emulator, token: LoginToken, now: float) -> "Credential":
     """The key that the token was made with; a token loses its power with it."""
+    from ecr_emu.store import principals
+
     key = token.key_id
     credential = emulator.store.recall(key, lambda connection: principals.find_key(connection, key))
     # The key with this id may be somebody else's by now.
