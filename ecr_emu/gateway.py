@@ -37,8 +37,8 @@ SMALL_BODY_BYTES = 64 * 1024
 MAX_HEADER_NAMES = 1024
 # A file of this size is worth a connection that ends with it.
 LARGE_FILE_BYTES = 2 << 20
-# Under this key of an environ is the client's address and port.
-CLIENT = "ecr_emu.client"
+# Under these keys of an environ are the client's address and port, and when the request came.
+CLIENT, TAKEN = "ecr_emu.client", "ecr_emu.taken"
 # How long granian may take to open the pipe of an answer; of a client that is gone it never does.
 PIPE_SECONDS = 5.0
 PIPE_POLL_SECONDS = (0.001, 0.1)
@@ -62,21 +62,27 @@ class Gateway:
     """One application and the threads that run it. `is_quick` judges by the environ, without reading."""
 
     def __init__(
-        self, application: Wsgi, is_quick: Callable[[Environ], bool], threads: Threads, ports: frozenset[int]
+        self,
+        application: Wsgi,
+        is_quick: Callable[[Environ], bool],
+        threads: Threads,
+        addresses: frozenset[tuple[str, int]],
     ) -> None:
         self._application = application
         self._is_quick = is_quick
         self._threads = threads
-        self._ports = ports
+        self._addresses = addresses
         # Pipes of answers that are being sent, by the descriptor of our end.
         self._pipes: set[int] = set()
         # Where they lead when the server stops: opened while there are descriptors.
         self._nowhere = -1
         self._is_stopping = False
+        self._is_sending_files = True
         self._changed = threading.Condition()
 
     def finish_files(self, seconds: float) -> None:
-        """Let files come to their end for so long, then cut them off."""
+        """Let files come to their end for so long, then cut them off. granian sends those that come later."""
+        self._is_sending_files = False
         if "_files" in vars(self):
             self._files.finish(seconds)
 
@@ -103,7 +109,7 @@ class Gateway:
 
         # One alone, whoever asks first: `finish_files` waits for it.
         with self._changed:
-            made: FileSender = vars(self).setdefault("_files", FileSender(self._ports))
+            made: FileSender = vars(self).setdefault("_files", FileSender(self._addresses))
             return made
 
     def schedule(self, watcher: Any) -> None:
@@ -173,7 +179,8 @@ class Gateway:
     def _send_file(self, protocol: Any, environ: Environ, answer: "_Answer", body: FileRange) -> None:
         by_granian = functools.partial(_send_file_by_granian, protocol, answer, body)
         # Of HTTP/2, one connection carries several answers.
-        if body.length < LARGE_FILE_BYTES or environ["SERVER_PROTOCOL"] != "HTTP/1.1":
+        is_fit = body.length >= LARGE_FILE_BYTES and environ["SERVER_PROTOCOL"] == "HTTP/1.1"
+        if not (is_fit and self._is_sending_files):
             by_granian()
             return
         # It has been answered by then, so this is not sent; granian learns that the connection has ended.
@@ -182,7 +189,9 @@ class Gateway:
             from ecr_emu.file_sender import Download
 
             self._files.take(
-                Download(environ[CLIENT], answer.status, answer.headers, body, release, by_granian)
+                Download(
+                    environ[CLIENT], environ[TAKEN], answer.status, answer.headers, body, release, by_granian
+                )
             )
         except (ImportError, OSError, RuntimeError) as problem:
             log.debug("no descriptor or no thread for a large file: %s", problem)
@@ -262,6 +271,7 @@ def environ_of(scope: Any) -> Environ:
         "QUERY_STRING": scope.query_string,
         "REMOTE_ADDR": client.rpartition(":")[0].strip("[]"),
         CLIENT: client,
+        TAKEN: time.monotonic(),
         "wsgi.url_scheme": scope.scheme,
     }
     for name, value in scope.headers.items():

@@ -101,8 +101,8 @@ class Server:
         self, application: Wsgi, sockets: list[socket.socket], is_quick: Callable[[Environ], bool] = never
     ) -> None:
         threads = Threads("request", MAX_THREADS, IDLE_THREAD_SECONDS)
-        ports = frozenset(listener.getsockname()[1] for listener in sockets)
-        self._gateway = Gateway(application, is_quick, threads, ports)
+        addresses = frozenset(listener.getsockname()[:2] for listener in sockets)
+        self._gateway = Gateway(application, is_quick, threads, addresses)
         self._sockets = sockets
         self._workers: list[tuple[Any, threading.Event]] = []
         self._running: list[object] = []
@@ -159,7 +159,8 @@ class Server:
         return worker
 
 
-# granian's settings of HTTP/1 as it has them by default; it reads them by these names.
+# granian's settings of HTTP/1 as it has them by default; it reads them by these names. With pipeline_flush a
+# request could be taken before the answer to the last one is written: file_sender.py would mix them.
 _HTTP1 = SimpleNamespace(
     header_read_timeout=30_000, keep_alive=True, max_buffer_size=8192 + 4096 * 100, pipeline_flush=False
 )

@@ -3,7 +3,9 @@
 import contextlib
 import errno
 import http.client
+import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ecr_emu.file_sender import Download, _Transfer
 from ecr_emu.gateway import LARGE_FILE_BYTES
 from ecr_emu.server import Server, bind
 from ecr_emu.wsgi import Environ, FileRange, StartResponse
@@ -98,7 +101,7 @@ def test_http_1_0_is_left_to_granian(sends: Wsgi) -> None:
 def test_a_connection_that_cannot_be_found_is_left_to_granian(
     sends: Wsgi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ecr_emu.file_sender.FileSender._descriptors", lambda self: iter(()))
+    monkeypatch.setattr("ecr_emu.connections.Connections._numbers", lambda self: iter(()))
     with serving(sends) as port, closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as client:
         client.request("GET", "/")
         response = client.getresponse()
@@ -106,7 +109,6 @@ def test_a_connection_that_cannot_be_found_is_left_to_granian(
         assert response.read() == CONTENT
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_without_descriptors_granian_sends_and_the_next_is_as_before(
     sends: Wsgi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +129,136 @@ def test_without_descriptors_granian_sends_and_the_next_is_as_before(
             head, body = read_to_the_end(link)
     assert b"connection: close" in head
     assert body == CONTENT
+
+
+# --- The right client ------------------------------------------------------------------------------------
+
+
+def from_port(source: int, to: tuple[str, int]) -> socket.socket:
+    """A connection from a port of our choice, also one that was used a moment ago."""
+    link = socket.socket()
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    link.bind(("127.0.0.1", source))
+    link.settimeout(30)
+    link.connect(to)
+    return link
+
+
+def reset(link: socket.socket) -> None:
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    link.close()
+
+
+def test_another_client_with_the_port_of_one_that_left_gets_nothing(sends: Wsgi) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/small":
+            start_response("200 OK", [("Content-Length", "2")])
+            return [b"ok"]
+        asked.set()
+        go_on.wait(30)
+        return sends(environ, start_response)
+
+    with serving(application) as port:
+        first = connected(port)
+        source = first.getsockname()[1]
+        first.sendall(ASK)
+        assert asked.wait(30)
+        reset(first)
+        time.sleep(0.1)
+        with from_port(source, ("127.0.0.1", port)) as second:
+            second.sendall(b"GET /small HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert second.recv(1000).endswith(b"ok")
+            go_on.set()
+            second.settimeout(1)
+            with pytest.raises(TimeoutError):
+                second.recv(1)
+
+
+def test_one_port_of_a_client_for_two_addresses_of_ours(sends: Wsgi) -> None:
+    server = Server(sends, bind("0.0.0.0", 0))  # noqa: S104 - what is tested
+    server.start()
+    with contextlib.ExitStack() as opened:
+        idle = opened.enter_context(from_port(0, ("127.0.0.1", server.port)))
+        link = opened.enter_context(from_port(idle.getsockname()[1], ("127.0.0.2", server.port)))
+        link.sendall(ASK)
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += link.recv(1)
+        size = 0
+        while size < len(CONTENT):
+            size += len(link.recv(1 << 20))
+        idle.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            idle.recv(1)
+    server.stop()
+
+
+def test_all_addresses_of_the_machine(sends: Wsgi) -> None:
+    server = Server(sends, bind("0.0.0.0", 0))  # noqa: S104 - what is tested
+    server.start()
+    with connected(server.port) as link:
+        link.sendall(ASK)
+        head, body = read_to_the_end(link)
+    assert b"connection: close" in head
+    assert body == CONTENT
+    server.stop()
+
+
+def test_sockets_of_others_are_left_as_they_are(sends: Wsgi) -> None:
+    one, other = socket.socketpair()
+    socket.setdefaulttimeout(30)
+    try:
+        with serving(sends) as port:
+            assert ask(port) == CONTENT
+    finally:
+        socket.setdefaulttimeout(None)
+    assert os.get_blocking(one.fileno())
+    one.close()
+    other.close()
+
+
+# --- Trouble ---------------------------------------------------------------------------------------------
+
+
+def test_a_file_system_that_knows_no_sendfile(sends: Wsgi, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> int:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr("ecr_emu.file_sender.os.sendfile", refuse)
+    with serving(sends) as port, connected(port) as link:
+        link.sendall(ASK)
+        head, body = read_to_the_end(link)
+    assert b"connection: close" in head
+    assert body == CONTENT
+
+
+def test_what_goes_wrong_with_one_download_does_not_end_another(
+    sends: Wsgi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, refusals = _Transfer.__init__, [RuntimeError("for the second")]
+
+    def beginning(self: _Transfer, download: Download, link: socket.socket) -> None:
+        begin(self, download, link)
+        if not refusals:
+            raise RuntimeError("for the second")
+
+    def fail(*_: object) -> None:
+        raise UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed")
+
+    with serving(sends) as port, connected(port) as first, connected(port) as second:
+        first.sendall(ASK)
+        head = first.recv(100)
+        monkeypatch.setattr(_Transfer, "__init__", beginning)
+        refusals.clear()
+        monkeypatch.setattr("ecr_emu.gateway._send_file_by_granian", fail)
+        second.sendall(ASK)
+        # granian answers when nobody else can any more.
+        assert second.recv(100).startswith(b"HTTP/1.1 500")
+        rest = b"".join(read_to_the_end(first))
+    assert CONTENT.endswith(rest[-1_000_000:])
+    assert len(head + rest) > len(CONTENT)
 
 
 def test_a_slow_client_costs_no_thread_and_holds_nobody_up(sends: Wsgi) -> None:
@@ -216,6 +348,25 @@ def test_a_server_that_stops_cuts_off_what_stalls(sends: Wsgi, monkeypatch: pyte
     assert time.monotonic() - began < 20
     assert len(read_to_the_end(link)[1]) < len(CONTENT)
     link.close()
+
+
+def test_nothing_begins_after_a_server_has_stopped(sends: Wsgi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecr_emu.server.DRAIN_SECONDS", 1)
+    asked, go_on = threading.Event(), threading.Event()
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        asked.set()
+        go_on.wait(30)
+        return sends(environ, start_response)
+
+    before = set(threading.enumerate())
+    with contextlib.ExitStack() as opened:
+        with serving(application) as port:
+            opened.enter_context(connected(port)).sendall(ASK)
+            assert asked.wait(30)
+        go_on.set()
+        time.sleep(0.3)
+        assert not any(thread.name == "files" for thread in set(threading.enumerate()) - before)
 
 
 def test_layers_and_ranges_of_them(emulator: Running) -> None:

@@ -5,9 +5,9 @@ They name things in their own way: a repository by its ARN, counts with a TOTAL,
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ecr_emu.domain import timestamps
 from ecr_emu.domain.events import Event
 from ecr_emu.domain.registries import Registry
 
@@ -15,7 +15,6 @@ SCAN = "Inspector2 Scan"
 FINDING = "Inspector2 Finding"
 SOURCE = "aws.inspector2"
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # Members of findings that are times, wherever they stand.
 _TIMES = {
@@ -76,7 +75,7 @@ def _for_people(value: Any) -> Any:
 
 def display(seconds: float, comma: str = ",") -> str:
     """A time as people read it: Dec 3, 2021, 6:02:30 PM. CloudTrail has no comma before the hour."""
-    moment = _EPOCH + timedelta(seconds=seconds // 1)
+    moment = timestamps.moment(seconds)
     hour, half = moment.hour % 12 or 12, "AM" if moment.hour < 12 else "PM"
     day = f"{_MONTHS[moment.month - 1]} {moment.day}, {moment.year}"
     return f"{day}{comma} {hour}:{moment:%M:%S} {half}"

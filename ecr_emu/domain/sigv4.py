@@ -8,7 +8,7 @@ what AWS says when one fails, were recorded from one of its JSON services by the
 import hashlib
 import hmac
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 
 from ecr_emu.domain.canonical_requests import as_bytes, canonical_header, canonical_path, canonical_query
 from ecr_emu.domain.signed_requests import (
@@ -20,6 +20,7 @@ from ecr_emu.domain.signed_requests import (
     Refused,
     SignedRequest,
 )
+from ecr_emu.domain.timestamps import compact
 
 TERMINATOR = "aws4_request"
 # ECR says "- 15 min." (upmc-enterprises/registry-creds, issues 24 and 47); some other services say 5.
@@ -88,9 +89,11 @@ def _check_time(claim: Claim, now: float) -> None:
     signed_at = _seconds(claim.signed_at)
     window = min(claim.expires_seconds or SKEW_SECONDS, SKEW_SECONDS)
     if signed_at < int(now) - window:
-        raise Expired(claim.signed_at, _text(now - window), _text(now), _duration(window))
+        raise Expired(claim.signed_at, compact(now - window), compact(now), _duration(window))
     if signed_at > int(now) + SKEW_SECONDS:
-        raise NotYetCurrent(claim.signed_at, _text(now + SKEW_SECONDS), _text(now), _duration(SKEW_SECONDS))
+        raise NotYetCurrent(
+            claim.signed_at, compact(now + SKEW_SECONDS), compact(now), _duration(SKEW_SECONDS)
+        )
 
 
 def _check_scope(claim: Claim, service: str) -> None:
@@ -125,10 +128,6 @@ def _seconds(time: str) -> int:
         raise Incomplete(
             f"Date must be in ISO-8601 'basic format'. Got '{time}'. See http://en.wikipedia.org/wiki/ISO_8601"
         ) from None
-
-
-def _text(seconds: float) -> str:
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def _duration(seconds: int) -> str:

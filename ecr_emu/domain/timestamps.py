@@ -21,12 +21,16 @@ def parse(text: str) -> float:
     return seconds
 
 
+def moment(seconds: float) -> datetime:
+    """The time in UTC, to the second; what is added to the end of the calendar leads no further."""
+    return _EPOCH + timedelta(seconds=min(max(seconds, MIN_SECONDS), MAX_SECONDS) // 1)
+
+
 def text(seconds: float) -> str:
     """The time in UTC, to the second: 2027-01-01T00:00:00Z."""
-    moment = _EPOCH + timedelta(seconds=min(seconds, MAX_SECONDS) // 1)
-    return moment.isoformat().replace("+00:00", "Z")
+    return moment(seconds).isoformat().replace("+00:00", "Z")
 
 
 def compact(seconds: float) -> str:
     """A time as signatures have it: 20150830T123600Z."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y%m%dT%H%M%SZ")
+    return moment(seconds).strftime("%Y%m%dT%H%M%SZ")

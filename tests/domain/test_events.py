@@ -241,7 +241,14 @@ def test_a_finding_of_inspector_has_its_names_and_times_as_text() -> None:
         ("2021-12-03T00:02:30Z", "Dec 3, 2021, 12:02:30 AM"),
         ("2021-01-03T12:02:30Z", "Jan 3, 2021, 12:02:30 PM"),
         ("2018-07-11T22:17:44Z", "Jul 11, 2018, 10:17:44 PM"),
+        ("9999-12-31T23:59:59Z", "Dec 31, 9999, 11:59:59 PM"),
     ],
 )
 def test_times_for_people(time: str, text: str) -> None:
     assert inspector_events.display(timestamps.parse(time)) == text
+
+
+def test_a_time_after_the_last_year_is_its_end() -> None:
+    """A clock may be set to the last second, and go on."""
+    assert inspector_events.display(timestamps.MAX_SECONDS + 1000) == "Dec 31, 9999, 11:59:59 PM"
+    assert timestamps.compact(timestamps.MAX_SECONDS + 900) == "99991231T235959Z"
