@@ -10,6 +10,7 @@ import itertools
 import json
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -55,7 +56,9 @@ def write(inventory: Inventory, *, name: str, digest: str, at: float) -> bytes:
     image = Component(type=ComponentType.CONTAINER, name=name, version=digest, bom_ref="image")
     image.properties.update(_property(_UNREAD + path, reason) for path, reason in inventory.unread.items())
     bom = Bom(
-        metadata=BomMetaData(component=image, timestamp=timestamps.moment(at)),
+        metadata=BomMetaData(
+            component=image, timestamp=datetime.fromtimestamp(min(at, timestamps.MAX_SECONDS), UTC)
+        ),
         serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"{name}@{digest} {at!r}"),
     )
     references: list[str] = []
