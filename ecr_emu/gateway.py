@@ -12,6 +12,7 @@ import errno
 import functools
 import io
 import logging
+import math
 import os
 import sys
 import threading
@@ -203,18 +204,11 @@ class Gateway:
         granian would take any number of pieces into memory. A pipe, as the file that it is to send, takes as
         many as the client reads.
         """
-        # It takes as long to import as a start has time for.
-        import tempfile
-
         try:
-            with tempfile.TemporaryDirectory(prefix="ecr-emu-answer-") as folder:
-                path = Path(folder) / "pipe"
-                os.mkfifo(path, 0o600)
-                protocol.response_file(answer.status, answer.headers, str(path))
-                pipe = _open_pipe(path)
-            with self._writing(pipe):
-                for piece in pieces:
-                    _write_all(pipe, piece)
+            if _announced(answer) <= SMALL_BODY_BYTES:
+                protocol.response_bytes(answer.status, answer.headers, b"".join(pieces))
+            else:
+                self._send_by_pipe(protocol, answer, pieces)
         except OSError as error:
             # The client has left, as a rule.
             log.debug("an answer was not sent to its end: %s", error)
@@ -224,6 +218,21 @@ class Gateway:
             close = getattr(pieces, "close", None)
             if close is not None:
                 close()
+            # It does nothing when there was an answer.
+            _fail(protocol)
+
+    def _send_by_pipe(self, protocol: Any, answer: "_Answer", pieces: Iterable[bytes]) -> None:
+        # It takes as long to import as a start has time for.
+        import tempfile
+
+        with tempfile.TemporaryDirectory(prefix="ecr-emu-answer-") as folder:
+            path = Path(folder) / "pipe"
+            os.mkfifo(path, 0o600)
+            protocol.response_file(answer.status, answer.headers, str(path))
+            pipe = _open_pipe(path)
+        with self._writing(pipe):
+            for piece in pieces:
+                _write_all(pipe, piece)
 
     @contextlib.contextmanager
     def _writing(self, pipe: int) -> Iterator[None]:
@@ -304,6 +313,12 @@ def _size_of_body(environ: Environ) -> int | None:
         # HTTP/2 needs no length; its GET ends with its headers all the same.
         return None if environ["SERVER_PROTOCOL"] == "HTTP/2" and environ["REQUEST_METHOD"] != "GET" else 0
     return int(text) if text.isdecimal() and text.isascii() else None
+
+
+def _announced(answer: "_Answer") -> float:
+    """How many bytes an answer says that its body has."""
+    sizes = [int(value) for name, value in answer.headers if name.lower() == "content-length"]
+    return sizes[0] if sizes else math.inf
 
 
 def _fail(protocol: Any, status: int = 500, *headers: tuple[str, str]) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ecr_emu.connections import Connections
+from ecr_emu.gateway import CLIENT, TAKEN, Gateway
 from ecr_emu.server import Server, bind
 from ecr_emu.threads import Threads
 from ecr_emu.waiting import MustWait, may_wait, once, without_waiting
@@ -242,6 +244,45 @@ def test_a_server_stops_though_an_answer_in_pieces_stalls(monkeypatch: pytest.Mo
         began = time.monotonic()
     assert time.monotonic() - began < 20
     go_on.set()
+
+
+def test_a_small_answer_in_pieces_is_sent_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(self: Gateway, *_: object) -> None:
+        raise AssertionError("a pipe for a few bytes")
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", "6")])
+        return iter([b"one", b"two"])
+
+    monkeypatch.setattr(Gateway, "_send_by_pipe", never)
+    with serving(application) as port:
+        assert ask(port) == b"onetwo"
+
+
+def test_an_answer_in_pieces_that_fails_is_an_error() -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"one"
+        raise RuntimeError("a mistake")
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", "6")])
+        return pieces()
+
+    with serving(application) as port, closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
+        connection.request("GET", "/")
+        assert connection.getresponse().status == 500
+
+
+def test_heads_do_not_wait_for_the_client_to_acknowledge() -> None:
+    """Nagle's algorithm and a client's delayed acknowledgement make 40 ms together."""
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        link = Connections(frozenset([("127.0.0.1", port)])).find(environ[CLIENT], environ[TAKEN])
+        with link:
+            return say(start_response, str(link.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+
+    with serving(application) as port:
+        assert ask(port) == b"1"
 
 
 # --- Threads ----------------------------------------------------------------------------------------------
