@@ -4,6 +4,7 @@ import contextlib
 import errno
 import http.client
 import os
+import random
 import socket
 import struct
 import threading
@@ -134,13 +135,22 @@ def test_without_descriptors_granian_sends_and_the_next_is_as_before(
 # --- The right client ------------------------------------------------------------------------------------
 
 
+def source_port() -> int:
+    """A port that no other program is given: the kernel takes them from 32768 on."""
+    return random.randrange(20_000, 32_000)  # noqa: S311 - not a secret
+
+
 def from_port(source: int, to: tuple[str, int]) -> socket.socket:
     """A connection from a port of our choice, also one that was used a moment ago."""
     link = socket.socket()
-    link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    link.bind(("127.0.0.1", source))
-    link.settimeout(30)
-    link.connect(to)
+    try:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        link.bind(("127.0.0.1", source))
+        link.settimeout(30)
+        link.connect(to)
+    except OSError:
+        link.close()
+        raise
     return link
 
 
@@ -161,8 +171,8 @@ def test_another_client_with_the_port_of_one_that_left_gets_nothing(sends: Wsgi)
         return sends(environ, start_response)
 
     with serving(application) as port:
-        first = connected(port)
-        source = first.getsockname()[1]
+        source = source_port()
+        first = from_port(source, ("127.0.0.1", port))
         first.sendall(ASK)
         assert asked.wait(30)
         reset(first)
@@ -180,8 +190,9 @@ def test_one_port_of_a_client_for_two_addresses_of_ours(sends: Wsgi) -> None:
     server = Server(sends, bind("0.0.0.0", 0))  # noqa: S104 - what is tested
     server.start()
     with contextlib.ExitStack() as opened:
-        idle = opened.enter_context(from_port(0, ("127.0.0.1", server.port)))
-        link = opened.enter_context(from_port(idle.getsockname()[1], ("127.0.0.2", server.port)))
+        source = source_port()
+        idle = opened.enter_context(from_port(source, ("127.0.0.1", server.port)))
+        link = opened.enter_context(from_port(source, ("127.0.0.2", server.port)))
         link.sendall(ASK)
         head = b""
         while b"\r\n\r\n" not in head:
