@@ -140,9 +140,9 @@ class Gateway:
         try:
             body = future.result()
         except RuntimeError:
-            # The client is gone; granian waits for an answer all the same before it stops.
-            _fail(protocol)
-            return
+            # It ended too early, with the connection as a rule. What of it came is not told; the application
+            # sees that it is less than was announced, and granian waits for an answer before it stops.
+            body = b""
         environ["wsgi.input"] = io.BytesIO(body)
         self._answer_at_once(protocol, environ, body)
 

@@ -169,6 +169,30 @@ def test_a_body_that_nobody_reads_does_not_fill_the_memory() -> None:
     assert 0 < sent < 30_000_000
 
 
+def test_a_body_that_ends_too_early_is_the_clients_mistake(emulator: Running) -> None:
+    head = (
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nConnection: close\r\n"
+        "X-Amz-Target: AmazonEC2ContainerRegistry_V20150921.DescribeRegistry\r\n\r\n{"
+    )
+    application, answers = emulator.application, []
+    count = application.emulator.metrics.count
+
+    def counting(operation: str, status: int, *more: float) -> None:
+        answers.append(status)
+        count(operation, status, *more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(application.emulator.metrics), "count", lambda self, *given: counting(*given))
+        with socket.create_connection(("127.0.0.1", emulator.port), timeout=30) as link:
+            link.sendall(head.encode())
+            link.shutdown(socket.SHUT_WR)
+            answer = link.recv(1000)
+        wait_for(lambda: bool(answers))
+    assert answers == [400]
+    # granian closes the connection before or after it has sent that.
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")
+
+
 # --- Answers ----------------------------------------------------------------------------------------------
 
 
