@@ -19,6 +19,7 @@ from ecr_emu.store.database import Database, schema_files
 from tests.clients import Running, digest_of
 from tests.consistency import check_consistency, files_in
 from tests.processes import Served, data_files, needs_ipv6, run, serving, wait_until_refused
+from tests.upstream.waiting import wait_for
 
 MISSING = "/nonexistent"
 
@@ -260,6 +261,8 @@ def test_an_upload_under_way_is_finished_before_the_server_ends(tmp_path: Path) 
 
         def slowly() -> Iterator[bytes]:
             yield content[:500]
+            # A server that stops closes connections on which it has not read a request yet.
+            wait_for(lambda: any((tmp_path / "uploads").iterdir()))
             stop_in_the_middle(server)
             yield content[500:]
 
