@@ -8,8 +8,8 @@ from sqlite3 import Connection
 from ecr_emu.store.database import Database
 
 # How long a piece may hold the write lock, but for the last row that it began and for the commit.
-PIECE_SECONDS = 0.02
-# Between two pieces: who waits in another process looks again after a millisecond, then ever less often.
+PIECE_SECONDS = 0.01
+# Between two pieces: who waits in another process looks every millisecond.
 PAUSE_SECONDS = 0.01
 
 HasTime = Callable[[], bool]

@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from importlib import resources
@@ -19,6 +20,8 @@ from ecr_emu.waiting import may_wait
 
 # How long a writer waits for one in another process (the sweeper) before it gives up.
 BUSY_TIMEOUT_SECONDS = 30.0
+# How often a writer looks whether another process still writes.
+LOOK_SECONDS = 0.001
 
 # How many writers share a commit at most: the first of them waits for the last.
 MAX_GROUP = 64
@@ -134,16 +137,15 @@ class Database:
 
     def _begin(self, patience_seconds: float) -> Group:
         connection = self.take()
-        is_usual = patience_seconds == self._patience_seconds
         try:
-            if not is_usual:
-                connection.execute(f"PRAGMA busy_timeout={patience_seconds * 1000:.0f}")
+            # SQLite would look again after ever longer times, and miss the moments between two pieces of work
+            # of another process.
+            connection.execute("PRAGMA busy_timeout=0")
             try:
-                connection.execute("BEGIN IMMEDIATE")
+                _begin_immediately(connection, patience_seconds)
             finally:
                 # Before somebody else has it.
-                if not is_usual:
-                    connection.execute(f"PRAGMA busy_timeout={self._patience_seconds * 1000:.0f}")
+                connection.execute(f"PRAGMA busy_timeout={self._patience_seconds * 1000:.0f}")
         except BaseException:
             self.give_back(connection)
             raise
@@ -290,3 +292,18 @@ def _migrate(connection: sqlite3.Connection) -> None:
     steps = [f"{sql}; PRAGMA user_version={number};" for number, sql in files if number > version]
     if steps:
         connection.executescript(f"BEGIN IMMEDIATE; {' '.join(steps)} COMMIT;")
+
+
+def _begin_immediately(connection: sqlite3.Connection, patience_seconds: float) -> None:
+    """Begin to write, as soon as no other process does."""
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as problem:
+            is_busy = problem.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() >= deadline:
+                raise
+        else:
+            return
+        time.sleep(LOOK_SECONDS)
