@@ -17,10 +17,10 @@ from ecr_emu.clock import Clock, UserClock
 from ecr_emu.context import Emulator
 from ecr_emu.core.keys import load_keys
 from ecr_emu.domain.registries import LAYER_URLS, HostNames, Registry
-from ecr_emu.metrics import OPERATION, UNKNOWN, announced
+from ecr_emu.metrics import OPERATION, UNKNOWN
 from ecr_emu.settings import Settings
 from ecr_emu.store.database import BUSY_TIMEOUT_SECONDS, Database, ForeignSchema, NewerSchema
-from ecr_emu.wsgi import REQUEST_ID, Environ, StartResponse, content_length, fail
+from ecr_emu.wsgi import REQUEST_ID, Environ, StartResponse, announced, content_length, fail
 
 if TYPE_CHECKING:
     from ecr_emu.control.wire import Control
@@ -63,7 +63,7 @@ class Application:
         answer: list[int] = []
 
         def start(status: str, headers: list[tuple[str, str]]) -> object:
-            answer[:] = (int(status[:3]), announced(headers))
+            answer[:] = (int(status[:3]), announced(headers) or 0)
             return start_response(status, headers)
 
         try:

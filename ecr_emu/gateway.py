@@ -12,7 +12,6 @@ import errno
 import functools
 import io
 import logging
-import math
 import os
 import sys
 import threading
@@ -25,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from ecr_emu.request_body import Body
 from ecr_emu.threads import Threads
 from ecr_emu.waiting import MustWait, without_waiting
-from ecr_emu.wsgi import Environ, FileRange, StartResponse
+from ecr_emu.wsgi import Environ, FileRange, StartResponse, announced
 
 if TYPE_CHECKING:
     from ecr_emu.file_sender import FileSender
@@ -205,7 +204,8 @@ class Gateway:
         many as the client reads.
         """
         try:
-            if _announced(answer) <= SMALL_BODY_BYTES:
+            length = announced(answer.headers)
+            if length is not None and length <= SMALL_BODY_BYTES:
                 protocol.response_bytes(answer.status, answer.headers, b"".join(pieces))
             else:
                 self._send_by_pipe(protocol, answer, pieces)
@@ -313,12 +313,6 @@ def _size_of_body(environ: Environ) -> int | None:
         # HTTP/2 needs no length; its GET ends with its headers all the same.
         return None if environ["SERVER_PROTOCOL"] == "HTTP/2" and environ["REQUEST_METHOD"] != "GET" else 0
     return int(text) if text.isdecimal() and text.isascii() else None
-
-
-def _announced(answer: "_Answer") -> float:
-    """How many bytes an answer says that its body has."""
-    sizes = [int(value) for name, value in answer.headers if name.lower() == "content-length"]
-    return sizes[0] if sizes else math.inf
 
 
 def _fail(protocol: Any, status: int = 500, *headers: tuple[str, str]) -> None:

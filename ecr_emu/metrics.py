@@ -6,9 +6,7 @@ them the form of Prometheus when somebody asks.
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 # Upper bounds of the classes of durations, in seconds; one more class is for what took longer.
 BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -68,11 +66,3 @@ class Metrics:
         """Operation, status and counts, in order."""
         with self._lock:
             return sorted((operation, status, series) for (operation, status), series in self._series.items())
-
-
-def announced(headers: Iterable[tuple[str, Any]]) -> int:
-    """The Content-Length among headers, or 0."""
-    for name, value in headers:
-        if name == "Content-Length":
-            return int(value)
-    return 0

@@ -92,10 +92,18 @@ def content_length(environ: Environ) -> int | None:
     return int(text) if text.isdecimal() and text.isascii() and len(text) <= 18 else None
 
 
+def announced(headers: Iterable[tuple[str, str]]) -> int | None:
+    """The Content-Length of an answer; None when it does not say."""
+    for name, value in headers:
+        if name == "Content-Length":
+            return int(value)
+    return None
+
+
 def read_body(environ: Environ, limit: int) -> bytes:
     """The whole body, of at most `limit` bytes. A body that ends early is an error."""
-    announced = content_length(environ)
-    if announced is not None and announced > limit:
+    length = content_length(environ)
+    if length is not None and length > limit:
         raise errors.request_too_large(limit)
     chunks, size = [], 0
     # One byte more than allowed tells a body that is too long from one that just fits.
@@ -104,8 +112,8 @@ def read_body(environ: Environ, limit: int) -> bytes:
         size += len(chunk)
     if size > limit:
         raise errors.request_too_large(limit)
-    if announced is not None and size < announced:
-        raise errors.serialization(f"The request body ended after {size} of {announced} bytes")
+    if length is not None and size < length:
+        raise errors.serialization(f"The request body ended after {size} of {length} bytes")
     return b"".join(chunks)
 
 

@@ -31,6 +31,7 @@ US = 1e6
 MOST_IMAGES = 100_000
 # Below 100 answers p99 is about the slowest of them: the table says how many there were.
 FEWEST = 10
+PERCENTS = (50, 99)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +45,31 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Microseconds of requests of one kind, without the work and with it."""
+    """Microseconds of requests of one kind, without the work and with it: p50 and p99. How many with it."""
 
     work: str
     connections: int
     request: str
+    answers: int
     calm: Sequence[float]
     busy: Sequence[float]
 
+    @property
+    def cost(self) -> float:
+        """How many times as long the slowest take with the work."""
+        return self.busy[-1] / self.calm[-1]
+
     def row(self) -> list[str]:
-        cells = [self.work, str(self.connections), self.request, f"{len(self.busy):,}"]
-        for percent in (50, 99):
-            before, during = (percentile(times, percent) for times in (self.calm, self.busy))
+        cells = [self.work, str(self.connections), self.request, f"{self.answers:,}"]
+        for before, during in zip(self.calm, self.busy, strict=True):
             cells += [f"{before:,.0f}", f"{during:,.0f}", f"{100 * (during / before - 1):+.0f} %"]
         return cells
 
 
-def percentile(times: Sequence[float], percent: int) -> float:
-    return statistics.quantiles(times, n=100, method="inclusive")[percent - 1]
+def percentiles(times: Sequence[float]) -> list[float]:
+    """p50 and p99, to a nanosecond."""
+    hundredths = statistics.quantiles(times, n=100, method="inclusive")
+    return [round(hundredths[percent - 1], 3) for percent in PERCENTS]
 
 
 def steps(counts: Sequence[int]) -> int:
@@ -90,7 +98,7 @@ def measure(counts: Sequence[int], seconds: float, step: Callable[[], None]) -> 
 def table(lines: Sequence[Line]) -> str:
     """A line for each work, number of connections and request."""
     head = ["work", "connections", "request", "answers"]
-    head += [f"p{percent} {when}" for percent in (50, 99) for when in ("before", "during", "costs")]
+    head += [f"p{percent} {when}" for percent in PERCENTS for when in ("before", "during", "costs")]
     rows = [head, *(line.row() for line in lines)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     text = "\n".join(
@@ -118,7 +126,9 @@ def _measure(
     for kind, times in calm.items():
         # Work on few images may be over at once.
         if len(busy[kind]) >= FEWEST:
-            yield Line(work.name, sum(asker.kind == kind for asker in askers), kind, times, busy[kind])
+            connections = sum(asker.kind == kind for asker in askers)
+            figures = percentiles(times), percentiles(busy[kind])
+            yield Line(work.name, connections, kind, len(busy[kind]), *figures)
 
 
 class _Asker:

@@ -110,9 +110,7 @@ def _scale_samples(data: Any) -> Samples:
 
 def _measure_background(session: Session) -> Any:
     lines = interference.measure(session.plan.image_counts, session.plan.load_seconds, session.step)
-    return [
-        asdict(line) | {"calm": [*map(round, line.calm)], "busy": [*map(round, line.busy)]} for line in lines
-    ]
+    return [asdict(line) for line in lines]
 
 
 def _background_samples(data: Any) -> Samples:
@@ -120,8 +118,7 @@ def _background_samples(data: Any) -> Samples:
     found = Samples()
     measure = Measure(targets.COST_OF_BACKGROUND, "times", is_better_when_higher=False)
     lines = [interference.Line(**one) for one in data]
-    p99 = interference.percentile
-    found.add(measure, OURS, max(p99(line.busy, 99) / p99(line.calm, 99) for line in lines))
+    found.add(measure, OURS, max(line.cost for line in lines))
     return found
 
 

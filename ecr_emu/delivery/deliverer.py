@@ -41,12 +41,21 @@ class Deliverer:
         self._lines: list[_Line] = []
 
     def start(self) -> None:
-        """Deliver from where each target has got to, until `stop`. Other targets are waited for no longer."""
+        """Deliver from where each target has got to, until `stop`. Other targets are waited for no longer.
+
+        When it fails nothing is delivered, so it can be started again.
+        """
         with self._store.write() as transaction:
             rows.arrange_targets(transaction, [target.name for target in self._targets])
-        self._lines = [_Line(self._store, target, self._region) for target in self._targets]
-        for line in self._lines:
-            line.start()
+        lines = [_Line(self._store, target, self._region) for target in self._targets]
+        try:
+            for line in lines:
+                line.start()
+                self._lines.append(line)
+        except RuntimeError:
+            # No thread can be made. Two threads for one target would deliver everything twice.
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Start no new delivery, and write down how far each target has got."""
