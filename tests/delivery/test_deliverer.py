@@ -3,6 +3,7 @@
 import json
 import logging
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -70,6 +71,32 @@ def test_file_and_webhook_get_every_event_in_order(
         wait_for(lambda: len(hook.taken) == len(lines(file)) == 6)
         assert ids(hook.taken) == ids(lines(file)) == expected
         assert hook.numbers == [1, 2, 3, 4, 5, 6]
+
+
+def test_without_a_thread_for_each_target_nothing_starts_and_the_next_try_delivers_once(
+    start: Callable[..., Running], deliver: Callable[[Running], Deliverer], tmp_path: Path
+) -> None:
+    files = [tmp_path / name for name in ("a.jsonl", "b.jsonl")]
+    emulator = start(events=tuple(f"file:{file}" for file in files))
+    begin, refusals = threading.Thread.start, [RuntimeError("can't start new thread")]
+
+    def refuse_the_second(self: threading.Thread) -> None:
+        if self.name.endswith("b.jsonl") and refusals:
+            raise refusals.pop()
+        begin(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse_the_second)
+        with pytest.raises(RuntimeError, match="new thread"):
+            emulator.application.deliverer.start()
+    assert not [thread for thread in threading.enumerate() if thread.name.endswith(".jsonl")]
+    deliver(emulator)
+    emulator.ecr().create_repository(repositoryName="team/app")
+    emulator.registry().push_image("team/app", "v1", b"layer")
+    expected = written(emulator)
+    for file in files:
+        wait_for(lambda file=file: len(lines(file)) >= len(expected))  # type: ignore[misc]
+        assert ids(lines(file)) == expected
 
 
 def test_a_new_target_gets_what_happens_from_now_on_and_one_that_comes_back_what_it_missed(
